@@ -1,0 +1,73 @@
+/*
+ * config.h
+ *	  Settings: one table (in config.c) makes flags, environment variables, the
+ *	  file, --help and --version.
+ *
+ * Precedence: flag, then environment (PARLEY_LISTEN_PORT for listen-port), then
+ * file (`key = value`, # comments; --config or PARLEY_CONFIG names it), then default.
+ */
+#ifndef PARLEY_CONFIG_H
+#define PARLEY_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "util.h"
+
+/*
+ * One field per key.  Strings are never NULL (empty when not set) and belong to
+ * the Config; config_reload() may free those of reloadable keys, so keep no
+ * pointer to them across it.
+ */
+typedef struct Config
+{
+	char *config_file;
+	char *listen_address;
+	int64_t listen_port; /* 0: any free port */
+	char *database;		 /* libpq conninfo or URI; may hold a password: never log it */
+	char *web_root;		 /* empty: no static files */
+	int64_t log_level;	 /* LogLevel */
+	int64_t log_format;	 /* LogFormat */
+	int64_t pool_size;
+	int64_t pool_queue;		 /* requests that may wait for a connection */
+	int64_t pool_wait_ms;	 /* how long they may */
+	int64_t statement_timeout_ms;
+	int64_t auth_timeout_s;
+	int64_t heartbeat_s;
+	int64_t max_frame_bytes;  /* one WebSocket message of a client */
+	int64_t max_body_bytes;	  /* one REST request */
+	int64_t max_outbox_bytes; /* unsent bytes per WebSocket connection */
+	int64_t max_connections;  /* WebSocket and HTTP together */
+	char *allowed_origins;	  /* "https://a.example,https://b.example"; empty: same origin */
+} Config;
+
+typedef enum ConfigResult
+{
+	CONFIG_OK,
+	CONFIG_DONE,   /* --help or --version was answered on stdout: exit 0 */
+	CONFIG_INVALID /* one line went to stderr: exit non-zero */
+} ConfigResult;
+
+/* Reads flags, environment and file.  Config needs no initialisation; free it
+ * with config_free() whatever the result. */
+ConfigResult config_load(Config *config, int argc, char **argv) MUST_CHECK;
+
+/*
+ * The same without side effects, for tests and reloads: `environment` is like
+ * environ; messages (help text or the one error line, no newline at its end)
+ * go to `output`.
+ */
+ConfigResult config_parse(Config *config, int argc, char **argv, char **environment,
+						  Buffer *output) MUST_CHECK;
+
+/*
+ * Reads all sources again and takes over the keys that can change at run time; a
+ * changed key that cannot is named in a warning.  False (nothing changed, the
+ * error logged) when something is invalid.
+ */
+bool config_reload(Config *config, int argc, char **argv) MUST_CHECK;
+
+void config_free(Config *config);
+
+#endif /* PARLEY_CONFIG_H */

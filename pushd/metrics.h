@@ -1,0 +1,82 @@
+/*
+ * metrics.h
+ *	  Counters, gauges and histograms in one table, with Prometheus text output.
+ *
+ * The table is the registry: to measure something new, add a row.  Rows that
+ * share a name differ by label and stand next to each other.  Values live in
+ * static memory and start at zero.
+ */
+#ifndef PARLEY_METRICS_H
+#define PARLEY_METRICS_H
+
+#include <stdint.h>
+
+#include "util.h"
+
+/* X(symbol, type, name, labels, help) */
+#define PARLEY_METRICS(X) \
+	X(CONNECTIONS, GAUGE, "parley_connections", "", "Open WebSocket connections") \
+	X(CONNECTIONS_ACCEPTED, COUNTER, "parley_connections_accepted_total", "", \
+	  "WebSocket connections accepted") \
+	X(FRAMES_RECEIVED, COUNTER, "parley_frames_received_total", "", "Frames from clients") \
+	X(FRAMES_REFUSED, COUNTER, "parley_frames_refused_total", "", \
+	  "Client frames answered with an error") \
+	X(FRAMES_SENT, COUNTER, "parley_frames_sent_total", "", "Frames to clients") \
+	X(BYTES_SENT, COUNTER, "parley_bytes_sent_total", "", "Payload bytes to clients") \
+	X(FRAMES_DROPPED, COUNTER, "parley_frames_dropped_total", "reason=\"outbox_full\"", \
+	  "Frames not sent, by reason") \
+	X(OUTBOX_BYTES, GAUGE, "parley_outbox_bytes", "", "Bytes that wait for slow clients") \
+	X(HTTP_REQUESTS, COUNTER, "parley_http_requests_total", "", "HTTP requests") \
+	X(HTTP_ERRORS, COUNTER, "parley_http_errors_total", "", "HTTP answers of 500 and above") \
+	X(COMMIT_TO_SOCKET, HISTOGRAM, "parley_commit_to_socket_seconds", "", \
+	  "From the commit of a message to its first write to a socket") \
+	X(BATCHES, COUNTER, "parley_send_batches_total", "", "Group commits") \
+	X(BATCHED_MESSAGES, COUNTER, "parley_send_batched_messages_total", "", \
+	  "Messages in group commits") \
+	X(FEED_STATE, GAUGE, "parley_feed_state", "", \
+	  "WAL feed: 0 down, 1 connecting, 2 creating slot, 3 streaming") \
+	X(FEED_CHUNKS, COUNTER, "parley_feed_chunks_total", "", "Chunks read from the WAL") \
+	X(FEED_EVENTS, COUNTER, "parley_feed_events_total", "", "Events read from the WAL") \
+	X(FEED_BYTES, COUNTER, "parley_feed_bytes_total", "", "Bytes read from the WAL feed") \
+	X(FEED_STARTS, COUNTER, "parley_feed_starts_total", "", "Times the WAL feed began to stream") \
+	X(FEED_FAILURES, COUNTER, "parley_feed_failures_total", "", \
+	  "Times the WAL feed was lost or could not start") \
+	X(FEED_YIELDS, COUNTER, "parley_feed_yields_total", "", \
+	  "Turns in which the WAL feed had more than one turn's share") \
+	X(POOL_CONNECTIONS, GAUGE, "parley_pool_connections", "", "Pool connections that are up") \
+	X(POOL_CONNECTS, COUNTER, "parley_pool_connects_total", "", "Pool connections made") \
+	X(POOL_IN_FLIGHT, GAUGE, "parley_pool_in_flight", "", "Requests sent and not yet answered") \
+	X(POOL_WAITING, GAUGE, "parley_pool_waiting", "", "Requests that wait for a connection") \
+	X(POOL_OK, COUNTER, "parley_pool_requests_total", "outcome=\"ok\"", "Requests by outcome") \
+	X(POOL_ERROR, COUNTER, "parley_pool_requests_total", "outcome=\"error\"", "") \
+	X(POOL_UNAVAILABLE, COUNTER, "parley_pool_requests_total", "outcome=\"unavailable\"", "") \
+	X(POOL_UNKNOWN, COUNTER, "parley_pool_requests_total", "outcome=\"unknown\"", "") \
+	X(POOL_REPEATED, COUNTER, "parley_pool_repeated_total", "", \
+	  "Requests sent again because a prepared statement was gone") \
+	X(POOL_LATENCY, HISTOGRAM, "parley_pool_request_seconds", "", \
+	  "From a request to its answer, waiting included")
+
+typedef enum MetricId
+{
+#define PARLEY_METRIC_ENUM(symbol, type, name, labels, help) METRIC_##symbol,
+	PARLEY_METRICS(PARLEY_METRIC_ENUM)
+#undef PARLEY_METRIC_ENUM
+	METRIC_COUNT
+} MetricId;
+
+/* Counters and gauges. */
+void metric_add(MetricId id, int64_t delta);
+
+/* Gauges. */
+void metric_set(MetricId id, int64_t value);
+
+/* Counters and gauges: the value; histograms: how many observations. */
+int64_t metric_get(MetricId id);
+
+/* Histograms; negative durations (clocks of two machines) count as zero. */
+void metric_observe_us(MetricId id, int64_t duration_us);
+
+/* Appends all of them in Prometheus' text format 0.0.4. */
+void metrics_write(Buffer *to);
+
+#endif /* PARLEY_METRICS_H */

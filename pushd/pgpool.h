@@ -1,0 +1,141 @@
+/*
+ * pgpool.h
+ *	  A few pipelined connections that run requests; a request is one to four
+ *	  prepared statements and one Sync, so one implicit transaction.
+ *
+ * Statements are prepared when a connection first needs them.  Requests go to the
+ * connection with the fewest in flight; when all are full or none is up they wait in
+ * a bounded queue for a bounded time.  Parameters and results may be secrets: nothing
+ * here logs them, and parameters are wiped when their request is over.
+ */
+#ifndef PARLEY_PGPOOL_H
+#define PARLEY_PGPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "timerwheel.h"
+#include "util.h"
+
+typedef struct PgPool PgPool;
+typedef struct PgRequest PgRequest;
+typedef struct PgReply PgReply;
+
+#define PGPOOL_MAX_CALLS 4
+#define PGPOOL_MAX_PARAMS 16
+
+/* One row of a caller's table of statements; static, for the pool keeps the pointer
+ * and knows the statement by it. */
+typedef struct PgStatement
+{
+	const char *name; /* short, unique; becomes part of the server's statement name */
+	const char *sql;
+	int nparams; /* at most PGPOOL_MAX_PARAMS */
+} PgStatement;
+
+/* A parameter in text form; value NULL is SQL NULL.  It need not be terminated. */
+typedef struct PgParam
+{
+	const char *value;
+	size_t length;
+} PgParam;
+
+#define PGPARAM_NULL ((PgParam) {NULL, 0})
+
+/* One statement with its parameters (statement->nparams of them). */
+typedef struct PgCall
+{
+	const PgStatement *statement;
+	const PgParam *params;
+} PgCall;
+
+typedef void (*PgDone)(void *arg, const PgReply *reply);
+
+typedef struct PgPoolOptions
+{
+	const char *conninfo;
+	int size;					  /* connections */
+	int queue;					  /* requests that may wait */
+	int64_t wait_ms;			  /* how long they may */
+	int64_t statement_timeout_ms; /* per statement, enforced by the server */
+} PgPoolOptions;
+
+/* `options` is copied. Connects from the first turn of the loop on, and for ever. */
+PgPool *pgpool_create(Loop *loop, TimerWheel *wheel, const PgPoolOptions *options) MUST_CHECK;
+
+/*
+ * Answers every request that is not done (with PG_UNAVAILABLE or PG_UNKNOWN, from
+ * within this call), then closes.  The pool must not be used afterwards; its memory
+ * goes when libuv has closed the handles.
+ */
+void pgpool_close(PgPool *pool);
+
+/* Connections that are up now: 0 means that requests have to wait. */
+int pgpool_connections(const PgPool *pool);
+
+/*
+ * Runs the calls as one transaction.  All that `calls` points to is copied except the
+ * PgStatements.  `done` is called exactly once, from the loop and never from within
+ * this call, unless the request is cancelled.  The request belongs to the pool; the
+ * pointer is good until `done` is called or pgpool_cancel().
+ */
+PgRequest *pgpool_request(PgPool *pool, const PgCall *calls, int ncalls, PgDone done, void *arg);
+
+/* `done` will not be called.  What was sent to the server still runs there. */
+void pgpool_cancel(PgRequest *request);
+
+/* ---- replies (valid only within `done`) --------------------------------- */
+
+typedef enum PgOutcome
+{
+	PG_OK,			/* committed; the rows are those of the last statement */
+	PG_ERROR,		/* the server refused; nothing of the request took effect */
+	PG_UNAVAILABLE, /* never sent: no connection in time, or the queue is full */
+	PG_UNKNOWN		/* sent, but the connection was lost before the answer */
+} PgOutcome;
+
+PgOutcome pgreply_outcome(const PgReply *reply);
+bool pgreply_ok(const PgReply *reply);
+
+/*
+ * Of the first error.  sqlstate is five characters: of the server for PG_ERROR, else
+ * 57P03 (unavailable) or 08007 (unknown); "00000" for PG_OK.  Texts are never NULL;
+ * detail and hint may be empty.
+ */
+const char *pgreply_sqlstate(const PgReply *reply);
+const char *pgreply_message(const PgReply *reply);
+const char *pgreply_detail(const PgReply *reply);
+const char *pgreply_hint(const PgReply *reply);
+
+/* 0 unless PG_OK. */
+int pgreply_rows(const PgReply *reply);
+int pgreply_columns(const PgReply *reply);
+
+/* Text form, terminated; "" for NULL and for what is out of range. */
+const char *pgreply_value(const PgReply *reply, int row, int column);
+size_t pgreply_length(const PgReply *reply, int row, int column);
+bool pgreply_is_null(const PgReply *reply, int row, int column);
+
+/* The value as a number; `otherwise` when it is NULL or not a number. */
+int64_t pgreply_int64(const PgReply *reply, int row, int column, int64_t otherwise);
+
+/* ---- array parameters --------------------------------------------------- */
+
+/*
+ * Text form of a one-dimensional array, element by element: begin, append any number,
+ * end; the buffer then holds e.g. {"a","b\"c",NULL}.  Good for any element type whose
+ * separator is a comma.
+ */
+void pgarray_begin(Buffer *to);
+void pgarray_append(Buffer *to, const char *value, size_t length);
+void pgarray_append_int64(Buffer *to, int64_t value);
+void pgarray_append_null(Buffer *to);
+void pgarray_end(Buffer *to);
+
+/* Reads a text-form array of integers, e.g. {1,2,3}: appends int64_t values to `to`.
+ * False when it is anything else. */
+bool pgarray_parse_int64(const char *text, Buffer *to) MUST_CHECK;
+
+#endif /* PARLEY_PGPOOL_H */

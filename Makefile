@@ -1,23 +1,24 @@
 # pg_parley: the extension is plain PGXS; `make help` names the other commands.
 
 PG_CONFIG ?= pg_config
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg_parley.control)
+VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg_parley.control)
 
-# Commands of our own.  They bring what they need, so they must work where no
-# pg_config is installed yet: PGXS is read only when another target is asked for.
-COMMANDS = help run psql check bench dist pushd web unit layers format format-check version-check
+# Commands of our own.  They must work where no pg_config is installed yet, so
+# PGXS is read only when some other target is asked for.
+COMMANDS = help run psql check bench dist pushd web unit layers versions format format-check
 
 ifneq (,$(filter-out $(COMMANDS),$(or $(MAKECMDGOALS),all)))
 
 EXTENSION = extension/pg_parley
 MODULE_big = pg_parley
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
-DATA_built = extension/pg_parley--$(EXTVERSION).sql
-DATA = $(filter-out $(DATA_built),$(wildcard extension/pg_parley--*--*.sql))
+DATA_built = extension/pg_parley--$(VERSION).sql
+DATA = $(wildcard extension/pg_parley--*--*.sql)
 REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
 SHLIB_LINK = -largon2 -lcrypto
+EXTRA_CLEAN = dist
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -26,7 +27,7 @@ $(OBJS): $(wildcard extension/*.h)
 
 # The install script: one file per room, in the order of their numbers.
 $(DATA_built): extension/pg_parley.control $(sort $(wildcard extension/install/*.sql))
-	{ echo '\echo Use "CREATE EXTENSION pg_parley" to load this file. \quit'; \
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION pg_parley" to load this file. \quit'; \
 	  cat $(filter %.sql,$^); } > $@
 
 endif
@@ -34,8 +35,54 @@ endif
 .DEFAULT_GOAL := all
 .PHONY: $(COMMANDS)
 
-pushd:
-	$(MAKE) -C pushd
+help:
+	@sed -n 's/^#: //p' Makefile
 
-web:
-	cd web && npm ci && npm run build
+#: make, make install, make installcheck   the extension on any server, plain PGXS
+#: make run            PostgreSQL, parley-pushd and the web UI from a fresh clone (PARLEY_HOME, PARLEY_PORT)
+#: make psql           psql on the database of `make run`
+#: make check          every test
+#: make bench          the benchmarks
+run psql check:
+	@scripts/$@.sh
+
+bench:
+	@test/bench/run
+
+#: make pushd          the daemon, pushd/parley-pushd
+pushd:
+	@$(MAKE) -C pushd
+
+#: make web            the web UI, web/dist
+web: web/dist/index.html
+
+web/dist/index.html: web/node_modules/.package-lock.json $(shell find web -type f \
+		-not -path '*/node_modules/*' -not -path '*/dist/*')
+	cd web && npm run build
+	@touch $@
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+#: make unit           the C unit tests
+unit:
+	@scripts/unit.sh
+
+#: make layers         who may include whom
+#: make versions       the version is the same wherever it is written
+layers versions:
+	@scripts/$@
+
+C_FILES = $(wildcard extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch])
+
+#: make format         all C in one style; format-check only looks
+format:
+	clang-format -i $(C_FILES)
+
+format-check:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+#: make dist           the archive for PGXN
+dist:
+	@scripts/dist.sh

@@ -13,8 +13,21 @@
 #include "postgres.h"
 
 #define CRYPTO_SHA256_SIZE 32
-#define CRYPTO_ED25519_KEY_SIZE 32	   /* the seed, and the public key */
+#define CRYPTO_MAX_KEY_SIZE 64		   /* of a key that is raw bytes and made here */
 #define CRYPTO_MAX_SIGNATURE_SIZE 2048 /* RSA with 16384 bits */
+
+/* Bytes of somebody else. */
+typedef struct CryptoBytes
+{
+	const void *data;
+	size_t size;
+} CryptoBytes;
+
+static inline CryptoBytes
+CryptoBytesOf(const void *data, size_t size)
+{
+	return (CryptoBytes){.data = data, .size = size};
+}
 
 /* Random bytes fit for keys. */
 extern void CryptoRandom(void *to, size_t size);
@@ -22,45 +35,48 @@ extern void CryptoRandom(void *to, size_t size);
 /* Compares in a time that does not depend on where the difference is. */
 extern bool CryptoEqual(const void *a, const void *b, size_t size);
 
-extern void CryptoSha256(const void *data, size_t size, uint8 digest[CRYPTO_SHA256_SIZE]);
+extern void CryptoSha256(CryptoBytes data, uint8 digest[CRYPTO_SHA256_SIZE]);
 
-/* A new Ed25519 key pair (RFC 8032). */
-extern void CryptoEd25519Generate(uint8 seed[CRYPTO_ED25519_KEY_SIZE],
-								  uint8 public_key[CRYPTO_ED25519_KEY_SIZE]);
-
-/* ---- signatures, as JOSE has them (RFC 7518, RFC 8037) ---- */
-
-typedef struct CryptoAlgorithm CryptoAlgorithm;
-
-/* HS256, HS384, HS512, EdDSA, ES256 or RS256; NULL for any other name. */
-extern const CryptoAlgorithm *CryptoFindAlgorithm(const char *name);
-
-/* The name in static storage. */
-extern const char *CryptoAlgorithmName(const CryptoAlgorithm *algorithm);
-
-/* One secret both signs and verifies (HMAC). */
-extern bool CryptoIsSymmetric(const CryptoAlgorithm *algorithm);
+/* ---- signatures, as JOSE has them (RFC 7518, RFC 8037) ------------------ */
 
 /*
- * Key material is bytes whose form depends on the algorithm:
+ * HS256, HS384, HS512, EdDSA, ES256 and RS256.  The form of a key depends on the
+ * algorithm:
  *
- *	 HS*	any bytes
- *	 EdDSA	32 raw bytes (to sign: the seed; to verify: the public key), or PEM
+ *	 HS*	any bytes; the same key signs and verifies
+ *	 EdDSA	32 raw bytes (the Ed25519 seed signs, the public key verifies), or PEM
  *	 ES256	PEM, curve P-256
- *	 RS256	PEM, at least 2048 bits
+ *	 RS256	PEM, 2048 bits at least
  *
- * PEM is "PRIVATE KEY" (PKCS #8, unencrypted), "PUBLIC KEY" (SPKI) or one of
- * OpenSSL's traditional forms; a private key verifies too.  Material that is no
- * such key raises ERRCODE_INVALID_PARAMETER_VALUE.
- *
- * Parsed keys are kept for the life of the backend, found by what they are
- * made of, so that a second use costs the signature alone.
+ * PEM is "PRIVATE KEY" (PKCS #8, not encrypted), "PUBLIC KEY" (SPKI) or one of
+ * OpenSSL's older forms; a private key verifies too.
  */
-extern size_t CryptoSign(const CryptoAlgorithm *algorithm, const void *key, size_t key_size,
-						 const void *message, size_t message_size,
+typedef struct CryptoAlgorithm CryptoAlgorithm;
+
+/* NULL for a name that is not one of these, to the letter. */
+extern const CryptoAlgorithm *CryptoFindAlgorithm(const char *name);
+
+extern const char *CryptoAlgorithmName(const CryptoAlgorithm *algorithm);
+extern bool CryptoIsSymmetric(const CryptoAlgorithm *algorithm);
+
+/* The size of the keys that CryptoGenerate makes; 0 if keys are PEM only. */
+extern size_t CryptoKeySize(const CryptoAlgorithm *algorithm);
+
+/*
+ * A new key of CryptoKeySize() bytes, which must not be 0, and, where the
+ * algorithm has one, its public key of the same size.
+ */
+extern void CryptoGenerate(const CryptoAlgorithm *algorithm, uint8 *secret, uint8 *public_key);
+
+/*
+ * CryptoSign returns the size of the signature.  Bytes that are no key for the
+ * algorithm raise ERRCODE_INVALID_PARAMETER_VALUE.  Parsed keys are kept for the
+ * backend's life, found by what they are made of, so that a later use costs the
+ * signature alone.
+ */
+extern size_t CryptoSign(const CryptoAlgorithm *algorithm, CryptoBytes key, CryptoBytes message,
 						 uint8 signature[CRYPTO_MAX_SIGNATURE_SIZE]);
-extern bool CryptoVerify(const CryptoAlgorithm *algorithm, const void *key, size_t key_size,
-						 const void *message, size_t message_size, const uint8 *signature,
-						 size_t signature_size);
+extern bool CryptoVerify(const CryptoAlgorithm *algorithm, CryptoBytes key, CryptoBytes message,
+						 CryptoBytes signature);
 
 #endif /* PARLEY_CRYPTO_H */

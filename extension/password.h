@@ -26,9 +26,9 @@ extern void PasswordCheck(const char *password);
 extern char *PasswordHash(const char *password);
 
 /*
- * Does the password belong to the hash?  With phc NULL the answer is no, after
- * the time that a real one would have taken: unknown users must look like known
- * ones.  A string that is no Argon2id hash raises ERRCODE_DATA_CORRUPTED.
+ * Does the password belong to the hash?  With phc NULL, or a string that is no
+ * Argon2id hash, the answer is no after the time that a real one would have
+ * taken: unknown users must look like known ones.
  */
 extern bool PasswordVerify(const char *phc, const char *password);
 

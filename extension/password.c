@@ -26,12 +26,12 @@
 #define MAX_ITERATIONS 100
 #define MAX_PARALLELISM 16
 
-typedef struct Cost
+typedef struct HashCost
 {
 	unsigned int memory_kb;
 	unsigned int iterations;
 	unsigned int parallelism;
-} Cost;
+} HashCost;
 
 static int memory_kb = 19456;
 static int iterations = 2;
@@ -67,15 +67,15 @@ PasswordCheck(const char *password)
 							   PASSWORD_MAX_CHARACTERS, PASSWORD_MAX_BYTES)));
 }
 
-static Cost
+static HashCost
 CurrentCost(void)
 {
-	return (Cost){.memory_kb = memory_kb, .iterations = iterations, .parallelism = parallelism};
+	return (HashCost){.memory_kb = memory_kb, .iterations = iterations, .parallelism = parallelism};
 }
 
 /* The costs in a PHC string; false if it is no Argon2id hash of ours. */
 static bool
-ParseCost(const char *phc, Cost *cost)
+ParseCost(const char *phc, HashCost *cost)
 {
 	int end = 0;
 
@@ -115,7 +115,7 @@ pg_attribute_noreturn() Fail(int result)
 static void
 Hash(const char *password, const uint8 salt[SALT_SIZE], char *encoded, size_t size)
 {
-	Cost cost = CurrentCost();
+	HashCost cost = CurrentCost();
 	sigset_t previous;
 	int result;
 
@@ -130,7 +130,7 @@ Hash(const char *password, const uint8 salt[SALT_SIZE], char *encoded, size_t si
 static size_t
 EncodedSize(void)
 {
-	Cost cost = CurrentCost();
+	HashCost cost = CurrentCost();
 
 	return argon2_encodedlen(cost.iterations, cost.memory_kb, cost.parallelism, SALT_SIZE,
 							 HASH_SIZE, Argon2_id);
@@ -165,7 +165,7 @@ PasswordVerify(const char *phc, const char *password)
 {
 	size_t size = strlen(password);
 	sigset_t previous;
-	Cost cost;
+	HashCost cost;
 	int result;
 
 	if (phc == NULL || size > PASSWORD_MAX_BYTES || !ParseCost(phc, &cost))
@@ -184,8 +184,8 @@ PasswordVerify(const char *phc, const char *password)
 bool
 PasswordNeedsRehash(const char *phc)
 {
-	Cost today = CurrentCost();
-	Cost then;
+	HashCost today = CurrentCost();
+	HashCost then;
 
 	return !ParseCost(phc, &then) || then.memory_kb != today.memory_kb ||
 		   then.iterations != today.iterations || then.parallelism != today.parallelism;

@@ -13,6 +13,12 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
+#include "crypto.h"
+
+/* ---- tokens of sessions ------------------------------------------------- */
+
 #define JWT_MAX_LENGTH 8192	  /* characters of a token; longer is invalid */
 #define JWT_MAX_KID_LENGTH 64 /* of A-Z a-z 0-9 . _ - */
 
@@ -57,7 +63,7 @@ extern char *JwtIssue(const JwtKey *key, const JwtClaims *claims);
  * no terminator).  *claims is filled for JWT_OK and JWT_EXPIRED.
  *
  * Refused are: an alg that is not the key's own, an unknown kid, crit, members
- * twice, objects or arrays as values, ids outside 1 … 2^63-1, times that are no
+ * twice, objects or arrays as values, escapes in strings, ids outside 1 … 2^63-1, times that are no
  * integers of seconds up to the year 9999, nbf or iat in the future (with a
  * leeway for clocks that differ; exp has none).  Unknown scalar members pass.
  */
@@ -70,5 +76,32 @@ extern JwtVerdict JwtCheck(const char *token, size_t length, JwtKeyLookup lookup
  * ERRCODE_INVALID_PARAMETER_VALUE for others.
  */
 extern void JwtKeyGenerate(const char *algorithm, bytea **secret, bytea **public_key);
+
+/* ---- any token, for jwt_sql.c ------------------------------------------- */
+
+/* The three parts of a compact token, still encoded; they point into it. */
+typedef struct JwtParts
+{
+	CryptoBytes header;
+	CryptoBytes payload;
+	CryptoBytes signature;
+	CryptoBytes signed_part; /* header, dot and payload */
+} JwtParts;
+
+/* False if there are not exactly two dots. */
+extern bool JwtSplit(const char *token, size_t length, JwtParts *parts);
+
+/* The bytes of a part, palloc'd and terminated; false if it is not base64url. */
+extern bool JwtDecodePart(CryptoBytes part, CryptoBytes *bytes);
+
+extern void JwtAppendPart(StringInfo token, CryptoBytes bytes);
+
+/* Is the signature that of the key?  One that is not base64url is not. */
+extern bool JwtSignatureFits(const JwtParts *parts, const CryptoAlgorithm *algorithm,
+							 CryptoBytes key);
+
+/* The compact token, palloc'd and terminated. */
+extern char *JwtCompose(CryptoBytes header, CryptoBytes payload, const CryptoAlgorithm *algorithm,
+						CryptoBytes key);
 
 #endif /* PARLEY_JWT_H */

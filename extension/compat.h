@@ -1,0 +1,77 @@
+/*
+ * compat.h
+ *	  Everything that differs between PostgreSQL 14 and 18: the one place where
+ *	  PG_VERSION_NUM is read.
+ */
+#ifndef PARLEY_COMPAT_H
+#define PARLEY_COMPAT_H
+
+#include "postgres.h"
+
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#include "replication/logical.h"
+#include "utils/float.h"
+
+#if PG_VERSION_NUM < 140000
+#error "pg_parley needs PostgreSQL 14 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#endif
+
+/* PostgreSQL 16 added the argument that says the transaction was skipped. */
+#if PG_VERSION_NUM >= 160000
+#define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx, true)
+#else
+#define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx)
+#endif
+
+/* PostgreSQL 15 took the commit time out of the transaction's end fields. */
+#if PG_VERSION_NUM >= 150000
+#define ParleyCommitTime(txn) ((txn)->xact_time.commit_time)
+#else
+#define ParleyCommitTime(txn) ((txn)->commit_time)
+#endif
+
+/* PostgreSQL 17 passes the changed tuples without their buffer wrapper. */
+#if PG_VERSION_NUM >= 170000
+#define ParleyNewTuple(change) ((change)->data.tp.newtuple)
+#else
+#define ParleyNewTuple(change) \
+	((change)->data.tp.newtuple ? &(change)->data.tp.newtuple->tuple : NULL)
+#endif
+
+/* PostgreSQL 15 reserves the prefix of a library's settings under a new name. */
+#if PG_VERSION_NUM >= 150000
+#define ParleyReservePrefix(prefix) MarkGUCPrefixReserved(prefix)
+#else
+#define ParleyReservePrefix(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* PostgreSQL 17 lets the caller of the JSON lexer bring its memory. */
+#if PG_VERSION_NUM >= 170000
+#define ParleyJsonLexer(json, size) makeJsonLexContextCstringLen(NULL, json, size, PG_UTF8, false)
+#else
+#define ParleyJsonLexer(json, size) makeJsonLexContextCstringLen(json, size, PG_UTF8, false)
+#endif
+
+/* PostgreSQL 16 has a general way to get input errors without raising them. */
+static inline bool
+ParleyTryFloat8(char *text, float8 *value)
+{
+#if PG_VERSION_NUM >= 160000
+	ErrorSaveContext errors = {T_ErrorSaveContext};
+
+	*value = float8in_internal(text, NULL, "double precision", text, (struct Node *) &errors);
+	return !errors.error_occurred;
+#else
+	bool failed = false;
+
+	*value = float8in_internal_opt_error(text, NULL, "double precision", text, &failed);
+	return !failed;
+#endif
+}
+
+#endif /* PARLEY_COMPAT_H */

@@ -1,7 +1,7 @@
 # pg_parley: the extension is plain PGXS; `make help` names the other commands.
 
 PG_CONFIG ?= pg_config
-VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg_parley.control)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg_parley.control)
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
@@ -12,18 +12,23 @@ ifneq (,$(filter-out $(COMMANDS),$(or $(MAKECMDGOALS),all)))
 EXTENSION = extension/pg_parley
 MODULE_big = pg_parley
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
-DATA_built = extension/pg_parley--$(VERSION).sql
+DATA_built = extension/pg_parley--$(EXTVERSION).sql
 DATA = $(wildcard extension/pg_parley--*--*.sql)
 REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
 SHLIB_LINK = -largon2 -lcrypto
-EXTRA_CLEAN = dist
+EXTRA_CLEAN = extension/.postgres dist
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(OBJS): $(wildcard extension/*.h)
+$(OBJS): $(wildcard extension/*.h) extension/.postgres
+
+# Objects of one PostgreSQL are of no use to another.
+extension/.postgres: always
+	@echo '$(VERSION) $(pkglibdir)' | cmp -s - $@ || echo '$(VERSION) $(pkglibdir)' > $@
+.PHONY: always
 
 # The install script: one file per room, in the order of their numbers.
 $(DATA_built): extension/pg_parley.control $(sort $(wildcard extension/install/*.sql))

@@ -31,7 +31,7 @@ extension/.postgres: always
 .PHONY: always
 
 # The install script: one file per room, in the order of their numbers.
-$(DATA_built): extension/pg_parley.control $(sort $(wildcard extension/install/*.sql))
+$(DATA_built): Makefile extension/pg_parley.control $(sort $(wildcard extension/install/*.sql))
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION pg_parley" to load this file. \quit'; \
 	  cat $(filter %.sql,$^); } > $@
 
@@ -48,8 +48,14 @@ help:
 #: make psql           psql on the database of `make run`
 #: make check          every test
 #: make bench          the benchmarks
-run psql check:
-	@scripts/$@.sh
+run psql:
+	@setpriv --pdeathsig TERM scripts/$@.sh
+
+# PGXS has a `check` too, which only says that there is none.
+ifndef PGXS
+check:
+	@setpriv --pdeathsig TERM scripts/check.sh
+endif
 
 bench:
 	@test/bench/run
@@ -62,7 +68,7 @@ pushd:
 web: web/dist/index.html
 
 web/dist/index.html: web/node_modules/.package-lock.json $(shell find web -type f \
-		-not -path '*/node_modules/*' -not -path '*/dist/*')
+		-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 	cd web && npm run build
 	@touch $@
 

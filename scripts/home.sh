@@ -57,13 +57,20 @@ make_home()
 	chmod a+x "$place"
 	owner_can_enter "$place" || die "user $owner cannot enter PARLEY_HOME=$home ($place)"
 	[ -d "$place/run" ] || install -d -m 700 -o "$owner" "$place/run"
-	cd "$place"
+	cd "$place" || exit
+}
+
+check_not_running()
+{
+	[ ! -f "$home/lock" ] || flock -n "$home/lock" true ||
+		die "\`make run\` is already running in $home (process $(cat "$home/lock"))"
 }
 
 # One `make run` at a time; the children don't keep the lock (9>&-).
 lock_home()
 {
+	check_not_running
 	exec 9>>"$place/lock"
-	flock -n 9 || die "already running in $home (process $(cat "$place/lock"))"
+	flock -n 9
 	echo $$ >"$place/lock"
 }

@@ -21,8 +21,8 @@
 #include "nodes/miscnodes.h"
 #endif
 
-/* PostgreSQL 16 added the argument that says the transaction was skipped. */
-#if PG_VERSION_NUM >= 160000
+/* PostgreSQL 15 added the argument that says the transaction was skipped. */
+#if PG_VERSION_NUM >= 150000
 #define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx, true)
 #else
 #define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx)

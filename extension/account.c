@@ -1,0 +1,263 @@
+/*
+ * account.c
+ *	  Accounts: making them, showing them, finding them, and who is online.
+ */
+#include "postgres.h"
+
+#include "account.h"
+
+#include <ctype.h>
+
+#include "catalog/pg_collation_d.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+
+#include "argument.h"
+#include "errors.h"
+#include "identity.h"
+#include "password.h"
+#include "spi.h"
+
+#define USERNAME_MAX 32
+#define EMAIL_MAX 254
+#define DISPLAY_NAME_MAX_CHARACTERS 100
+#define MAX_SEARCH_RESULTS 100
+
+PG_FUNCTION_INFO_V1(chat_me);
+PG_FUNCTION_INFO_V1(chat_user_by_id);
+PG_FUNCTION_INFO_V1(chat_search_users);
+PG_FUNCTION_INFO_V1(chat_gateway_presence);
+
+/* ---- making an account -------------------------------------------------- */
+
+static bool
+IsUsername(const char *name)
+{
+	size_t		length = strlen(name);
+
+	if (length < 1 || length > USERNAME_MAX || !isalnum((unsigned char) name[0]))
+		return false;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") ==
+		   length;
+}
+
+static inline void
+CheckUsername(const char *name)
+{
+	if (!IsUsername(name))
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME),
+				 errmsg("the user name is not valid"),
+				 errhint("Use 1 to %d letters (a-z), digits, dots, dashes and underscores; "
+						 "the first a letter or a digit.",
+						 USERNAME_MAX)));
+}
+
+/*
+ * Only what no address can do without (RFC 5321 limits the length): whether an
+ * address is real shows when mail reaches it.
+ */
+static bool
+IsEmail(const char *email)
+{
+	size_t		length = strlen(email);
+	const char *at = strrchr(email, '@');
+
+	if (length > EMAIL_MAX || at == NULL || at == email || at[1] == '\0')
+		return false;
+	for (const unsigned char *c = (const unsigned char *) email; *c; c++)
+	{
+		if (*c <= ' ' || *c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static inline void
+CheckEmail(const char *email)
+{
+	if (!IsEmail(email))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_EMAIL),
+						errmsg("the e-mail address is not valid")));
+}
+
+/* ON CONFLICT leaves the choice to us which of the two unique names was taken. */
+static SpiQuery insert_account = {
+	.sql = "INSERT INTO chat.account (username, email, display_name) VALUES ($1, $2, $3) "
+		   "ON CONFLICT DO NOTHING RETURNING id",
+	.argtypes = {TEXTOID, TEXTOID, TEXTOID},
+};
+
+static SpiQuery username_exists = {
+	.sql = "SELECT FROM chat.account WHERE lower(username) = lower($1)",
+	.argtypes = {TEXTOID},
+};
+
+static SpiQuery insert_secret = {
+	.sql = "INSERT INTO chat.account_secret (account_id, password_hash) VALUES ($1, $2)",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static void pg_attribute_noreturn()
+RaiseTaken(const char *username)
+{
+	if (SpiRun(&username_exists, SpiArgs(SpiText(username))) > 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USERNAME_TAKEN),
+						errmsg("the user name \"%s\" is taken", username)));
+	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_EMAIL_TAKEN),
+					errmsg("the e-mail address belongs to another account")));
+}
+
+int64
+AccountCreate(const char *username, const char *email, const char *password,
+			  const char *display_name)
+{
+	char	   *hash;
+	int64		id;
+
+	CheckUsername(username);
+	CheckEmail(email);
+	PasswordCheck(password);
+	if (display_name == NULL)
+		display_name = username;
+	CheckName("display name", display_name, DISPLAY_NAME_MAX_CHARACTERS);
+	hash = PasswordHash(password);
+
+	SpiBegin();
+	if (SpiRun(&insert_account,
+			   SpiArgs(SpiText(username), SpiText(email), SpiText(display_name))) == 0)
+		RaiseTaken(username);
+	id = SpiGetInt64(0, 1);
+	SpiRun(&insert_secret, SpiArgs(SpiInt64(id), SpiText(hash)));
+	SpiEnd();
+	return id;
+}
+
+/* ---- finding accounts --------------------------------------------------- */
+
+static SpiQuery find_account = {
+	.sql = "SELECT id FROM chat.account WHERE lower(username) = lower($1) AND closed_at IS NULL",
+	.argtypes = {TEXTOID},
+};
+
+int64
+AccountFind(const char *username)
+{
+	return SpiRun(&find_account, SpiArgs(SpiText(username))) > 0 ? SpiGetInt64(0, 1) : 0;
+}
+
+int64
+AccountRequire(const char *username)
+{
+	int64		id = AccountFind(username);
+
+	if (id == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+						errmsg("there is no user \"%s\"", username)));
+	return id;
+}
+
+/* Not read-only: signup() shows the account it has just made. */
+static SpiQuery show_user = {
+	.sql = "SELECT u FROM chat.user_info u WHERE id = $1",
+	.argtypes = {INT8OID},
+};
+
+Datum
+AccountShow(int64 account_id)
+{
+	Datum		user;
+	bool		isnull;
+
+	SpiBegin();
+	if (SpiRun(&show_user, SpiArgs(SpiInt64(account_id))) == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+						errmsg("there is no user %lld", (long long) account_id)));
+	user = SpiKeepDatum(0, 1, &isnull);
+	SpiEnd();
+	return user;
+}
+
+Datum
+chat_me(PG_FUNCTION_ARGS)
+{
+	return AccountShow(IdentityRequire());
+}
+
+Datum
+chat_user_by_id(PG_FUNCTION_ARGS)
+{
+	IdentityRequire();
+	return AccountShow(PG_GETARG_INT64(0));
+}
+
+/*
+ * A prefix is what an index can find.  The pattern is built here and not in SQL:
+ * only a constant pattern lets the planner use the index.
+ */
+static SpiQuery search_users = {
+	.sql = "SELECT u.* FROM chat.user_info u JOIN chat.account a ON a.id = u.id "
+		   "WHERE (lower(a.username) LIKE $1 OR lower(a.display_name) LIKE $1) "
+		   "AND a.closed_at IS NULL AND a.id <> $2 ORDER BY lower(a.username) LIMIT $3",
+	.argtypes = {TEXTOID, INT8OID, INT4OID},
+	.read_only = true,
+};
+
+static char *
+PrefixPattern(const char *query)
+{
+	char	   *lower = str_tolower(query, strlen(query), DEFAULT_COLLATION_OID);
+	StringInfoData pattern;
+
+	initStringInfo(&pattern);
+	for (const char *c = lower; *c; c++)
+	{
+		if (*c == '%' || *c == '_' || *c == '\\')
+			appendStringInfoChar(&pattern, '\\');
+		appendStringInfoChar(&pattern, *c);
+	}
+	appendStringInfoChar(&pattern, '%');
+	return pattern.data;
+}
+
+Datum
+chat_search_users(PG_FUNCTION_ARGS)
+{
+	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		caller = IdentityRequire();
+	int			limit = CheckLimit(PG_GETARG_INT32(1), MAX_SEARCH_RESULTS);
+
+	return SpiReturnRows(fcinfo, &search_users,
+						 SpiArgs(SpiText(PrefixPattern(query)), SpiInt64(caller),
+								 SpiInt32(limit)));
+}
+
+/* ---- who is online ------------------------------------------------------ */
+
+/* One row may be written once a statement: the ids come as a set. */
+static SpiQuery mark_online = {
+	.sql = "INSERT INTO chat.presence AS p (account_id, online_until, last_seen) "
+		   "SELECT DISTINCT id, now() + interval '75 s', now() FROM unnest($1) AS id ORDER BY id "
+		   "ON CONFLICT (account_id) DO UPDATE SET online_until = excluded.online_until, "
+		   "last_seen = excluded.last_seen",
+	.argtypes = {INT8ARRAYOID},
+};
+
+static SpiQuery mark_offline = {
+	.sql = "UPDATE chat.presence SET online_until = now(), last_seen = now() "
+		   "WHERE account_id = ANY ($1) AND online_until > now()",
+	.argtypes = {INT8ARRAYOID},
+};
+
+Datum
+chat_gateway_presence(PG_FUNCTION_ARGS)
+{
+	SpiBegin();
+	SpiRun(&mark_online, SpiArgs(SpiFunctionArg(fcinfo, 0)));
+	SpiRun(&mark_offline, SpiArgs(SpiFunctionArg(fcinfo, 1)));
+	SpiEnd();
+	PG_RETURN_VOID();
+}

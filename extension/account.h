@@ -1,0 +1,27 @@
+/*
+ * account.h
+ *	  Accounts: profiles and how to find them.
+ */
+#ifndef PARLEY_ACCOUNT_H
+#define PARLEY_ACCOUNT_H
+
+#include "postgres.h"
+
+/*
+ * Makes an account and its secret and returns its id.  Checks all arguments;
+ * raises the INVALID_* and *_TAKEN errors.  display_name may be NULL: the user
+ * name stands in.
+ */
+extern int64 AccountCreate(const char *username, const char *email, const char *password,
+						   const char *display_name);
+
+/* The id of the open account of that user name, 0 if there is none; inside SpiBegin(). */
+extern int64 AccountFind(const char *username);
+
+/* The same, or the error USER_NOT_FOUND. */
+extern int64 AccountRequire(const char *username);
+
+/* The profile as a chat.user_info, in the current memory context. */
+extern Datum AccountShow(int64 account_id);
+
+#endif /* PARLEY_ACCOUNT_H */

@@ -1,0 +1,81 @@
+/*
+ * argument.c
+ *	  Checks on the arguments of SQL functions.
+ */
+#include "postgres.h"
+
+#include "argument.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+#include "errors.h"
+
+static void
+RequireNotNull(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("%s must not be NULL", what)));
+}
+
+char *
+ArgumentText(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
+ArgumentRequireText(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	RequireNotNull(fcinfo, n, what);
+	return ArgumentText(fcinfo, n);
+}
+
+int64
+ArgumentRequireInt64(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	RequireNotNull(fcinfo, n, what);
+	return PG_GETARG_INT64(n);
+}
+
+void
+ClipText(char *text, int max)
+{
+	text[pg_mbcliplen(text, strlen(text), max)] = '\0';
+}
+
+bool
+IsBlank(const char *text)
+{
+	return text[strspn(text, " \t\r\n\v\f")] == '\0';
+}
+
+static bool
+HasControlCharacter(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
+	{
+		if (*c < ' ' || *c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+void
+CheckName(const char *what, const char *name, int max)
+{
+	if (IsBlank(name) || HasControlCharacter(name) || pg_mbstrlen(name) > max)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("the %s is not valid", what),
+						errhint("Use 1 to %d characters, none of them a control character.", max)));
+}
+
+int
+CheckLimit(int wanted, int max)
+{
+	if (wanted < 1)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("the number of results must be at least 1")));
+	return Min(wanted, max);
+}

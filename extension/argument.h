@@ -1,0 +1,32 @@
+/*
+ * argument.h
+ *	  What a caller may pass as a name, a text or a count: the checks that all
+ *	  rooms share.  Each raises PARLEY_ERROR_INVALID_ARGUMENT or says otherwise.
+ */
+#ifndef PARLEY_ARGUMENT_H
+#define PARLEY_ARGUMENT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+/* Argument n of a SQL function as a string, palloc'd; NULL for NULL. */
+extern char *ArgumentText(FunctionCallInfo fcinfo, int n);
+
+/* The same where NULL will not do; `what` names the argument. */
+extern char *ArgumentRequireText(FunctionCallInfo fcinfo, int n, const char *what);
+extern int64 ArgumentRequireInt64(FunctionCallInfo fcinfo, int n, const char *what);
+
+/* Cuts a string of the caller to at most max bytes, never inside a character. */
+extern void ClipText(char *text, int max);
+
+/* A name people see: 1 to max characters, no control characters, not only spaces. */
+extern void CheckName(const char *what, const char *name, int max);
+
+/* Nothing but white space. */
+extern bool IsBlank(const char *text);
+
+/* How many results are wanted: 1 to max, and a larger number is cut to max. */
+extern int	CheckLimit(int wanted, int max);
+
+#endif /* PARLEY_ARGUMENT_H */

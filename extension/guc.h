@@ -1,0 +1,27 @@
+/*
+ * guc.h
+ *	  Settings.  A room states its settings as rows of a static table and hands
+ *	  them to DefineSettings() from its own init function.
+ */
+#ifndef PARLEY_GUC_H
+#define PARLEY_GUC_H
+
+#include "postgres.h"
+
+#include "utils/guc.h"
+
+/* One integer setting, `pg_parley.<name>`; the library is loaded once, so all pointers are static. */
+typedef struct IntSetting
+{
+	const char *name;			/* with the prefix */
+	const char *description;
+	int		   *variable;		/* holds the default before definition */
+	int			min;
+	int			max;
+	int			unit;			/* GUC_UNIT_* or 0 */
+} IntSetting;
+
+/* Only a superuser may change them: a caller must not raise its own limits. */
+extern void DefineSettings(const IntSetting *settings, int count);
+
+#endif /* PARLEY_GUC_H */

@@ -1,0 +1,91 @@
+-- Accounts, their secrets, and when they were last seen.
+
+CREATE TABLE chat.account (
+	id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	username     text NOT NULL CHECK (username ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$'),
+	email        text NOT NULL CHECK (octet_length(email) BETWEEN 3 AND 254),
+	display_name text NOT NULL CHECK (octet_length(display_name) BETWEEN 1 AND 400),
+	avatar_url   text CHECK (octet_length(avatar_url) <= 2048),
+	bio          text CHECK (octet_length(bio) <= 4000),
+	created_at   timestamptz NOT NULL DEFAULT now(),
+	closed_at    timestamptz
+);
+COMMENT ON TABLE chat.account IS 'A person: profile only, no secret';
+COMMENT ON COLUMN chat.account.username IS 'Never changes: messages carry it';
+
+-- text_pattern_ops serves equality and the prefix search of search_users() alike.
+CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username) text_pattern_ops);
+CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email));
+CREATE INDEX account_display_name_idx ON chat.account (lower(display_name) text_pattern_ops);
+
+CREATE TABLE chat.account_secret (
+	account_id    bigint PRIMARY KEY REFERENCES chat.account (id),
+	password_hash text NOT NULL,
+	changed_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE chat.account_secret IS 'Password hashes (Argon2id, PHC string), apart from the profile';
+
+-- Unlogged: being online is not worth WAL, and after a crash nobody is.
+CREATE UNLOGGED TABLE chat.presence (
+	account_id   bigint PRIMARY KEY,
+	online_until timestamptz NOT NULL,
+	last_seen    timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE chat.presence IS 'Who is connected, as the gateways last said';
+
+-- A view's row type is the shape that functions return and REST shows.
+CREATE VIEW chat.user_info AS
+	SELECT a.id, a.username, a.display_name, a.avatar_url, a.bio,
+		   coalesce(p.online_until > statement_timestamp(), false) AS is_online,
+		   p.last_seen
+	FROM chat.account a
+	LEFT JOIN chat.presence p ON p.account_id = a.id;
+COMMENT ON VIEW chat.user_info IS 'An account as others see it';
+
+CREATE FUNCTION chat.current_account_id() RETURNS bigint
+	AS 'MODULE_PATHNAME', 'chat_current_account_id'
+	LANGUAGE c STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION chat.current_account_id() IS
+	'The account this transaction acts for, NULL if none';
+
+CREATE FUNCTION chat.act_as(account_id bigint) RETURNS void
+	AS 'MODULE_PATHNAME', 'chat_act_as'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.act_as(bigint) IS
+	'Acts for an account until the transaction ends; for roles trusted to know who is calling';
+
+CREATE FUNCTION chat.me() RETURNS chat.user_info
+	AS 'MODULE_PATHNAME', 'chat_me'
+	LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.me() IS 'The caller''s own profile';
+
+CREATE FUNCTION chat.user_by_id(account_id bigint) RETURNS chat.user_info
+	AS 'MODULE_PATHNAME', 'chat_user_by_id'
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.user_by_id(bigint) IS 'The profile of an account';
+
+CREATE FUNCTION chat.search_users(query text, max_results int DEFAULT 20)
+	RETURNS SETOF chat.user_info
+	AS 'MODULE_PATHNAME', 'chat_search_users'
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.search_users(text, int) IS
+	'Accounts whose user name or display name begins with the query, the caller left out';
+
+CREATE FUNCTION chat.gateway_presence(online bigint[], offline bigint[]) RETURNS void
+	AS 'MODULE_PATHNAME', 'chat_gateway_presence'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_presence(bigint[], bigint[]) IS
+	'A gateway''s word on who is connected; good for 75 seconds';
+
+REVOKE ALL ON FUNCTION
+	chat.current_account_id(), chat.act_as(bigint), chat.me(), chat.user_by_id(bigint),
+	chat.search_users(text, int), chat.gateway_presence(bigint[], bigint[])
+	FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	chat.current_account_id(), chat.me(), chat.user_by_id(bigint), chat.search_users(text, int)
+	TO chat_user;
+GRANT EXECUTE ON FUNCTION
+	chat.act_as(bigint), chat.gateway_presence(bigint[], bigint[])
+	TO chat_gateway;

@@ -1,0 +1,13 @@
+-- What a gateway needs when a client connects.
+
+CREATE FUNCTION chat.gateway_connect(token text, OUT account_id bigint, OUT session_id bigint,
+									 OUT expires_at_s bigint, OUT "user" chat.user_info,
+									 OUT conversation_ids bigint[], OUT vers bigint[],
+									 OUT snapshot_xmin bigint)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'chat_gateway_connect'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_connect(text) IS
+	'Who an access token speaks for, until when (Unix seconds), and the memberships with their versions, all of one snapshot';
+REVOKE ALL ON FUNCTION chat.gateway_connect(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.gateway_connect(text) TO chat_gateway;

@@ -1,0 +1,30 @@
+/*
+ * module.c
+ *	  The library's entry.  Every room sets itself up; here is only the order.
+ *
+ * Works with shared_preload_libraries and without: nothing here needs to run in
+ * the postmaster.  The output plugin of the same library is in decoder.c.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "fmgr.h"
+#include "identity.h"
+#include "message.h"
+#include "password.h"
+#include "session.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	IdentityInit();
+	PasswordInit();
+	SessionInit();
+	MessageInit();
+	ParleyReservePrefix("pg_parley");
+}

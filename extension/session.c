@@ -1,0 +1,436 @@
+/*
+ * session.c
+ *	  Sign-up, login, refresh, logout, and the verification of access tokens.
+ *
+ * A session is a family of refresh tokens (RFC 9700, 4.14.2).  A token is 256 random
+ * bits, kept as its SHA-256, and knows its parent, the token it was traded for.
+ * session.current_hash is the token that was used last.  What can be traded:
+ *
+ *	 - the current token, again: its answer may have been lost on the way;
+ *	 - a child of the current token, which becomes the current one.
+ *
+ * Whoever shows any other token of the family holds a copy of one that somebody
+ * has moved on from: the session ends.
+ */
+#include "postgres.h"
+
+#include "session.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "account.h"
+#include "argument.h"
+#include "codec.h"
+#include "crypto.h"
+#include "errors.h"
+#include "guc.h"
+#include "identity.h"
+#include "keyring.h"
+#include "password.h"
+#include "spi.h"
+
+#define REFRESH_TOKEN_BYTES 32
+#define REFRESH_TOKEN_LENGTH CODEC_BASE64URL_LENGTH(REFRESH_TOKEN_BYTES)
+#define CLIENT_INFO_MAX 1024	/* bytes; more is cut, it is only shown */
+
+static int	access_token_lifetime_s = 15 * 60;
+static int	session_idle_days = 30;
+static int	session_lifetime_days = 90;
+
+static const IntSetting settings[] = {
+	{"pg_parley.access_token_lifetime", "How long an access token is good.",
+	&access_token_lifetime_s, 10, 24 * 60 * 60, GUC_UNIT_S},
+	{"pg_parley.session_idle_days", "A session not refreshed for this many days ends.",
+	&session_idle_days, 1, 3650, 0},
+	{"pg_parley.session_lifetime_days", "A session ends this many days after the login.",
+	&session_lifetime_days, 1, 3650, 0},
+};
+
+PG_FUNCTION_INFO_V1(chat_authenticate);
+PG_FUNCTION_INFO_V1(chat_signup);
+PG_FUNCTION_INFO_V1(chat_login);
+PG_FUNCTION_INFO_V1(chat_refresh);
+PG_FUNCTION_INFO_V1(chat_logout);
+PG_FUNCTION_INFO_V1(chat_logout_all);
+
+void
+SessionInit(void)
+{
+	DefineSettings(settings, lengthof(settings));
+}
+
+static int64
+UnixNow(void)
+{
+	return GetCurrentTimestamp() / USECS_PER_SEC +
+		(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+}
+
+/* ---- access tokens ------------------------------------------------------ */
+
+static char *
+IssueAccessToken(int64 account_id, int64 session_id)
+{
+	int64		now = UnixNow();
+	JwtClaims	claims = {
+		.account_id = account_id,
+		.session_id = session_id,
+		.issued_at_s = now,
+		.expires_at_s = now + access_token_lifetime_s,
+	};
+
+	return JwtIssue(KeyringSigner(), &claims);
+}
+
+static SpiQuery session_lives = {
+	.sql = "SELECT FROM chat.session s JOIN chat.account a ON a.id = s.account_id "
+		   "WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND a.closed_at IS NULL",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+static void
+RequireLivingSession(const JwtClaims *claims)
+{
+	bool		lives;
+
+	SpiBegin();
+	lives = SpiRun(&session_lives,
+				   SpiArgs(SpiInt64(claims->session_id), SpiInt64(claims->account_id))) > 0;
+	SpiEnd();
+	if (!lives)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_SESSION_REVOKED),
+						errmsg("the session of this token has ended")));
+}
+
+JwtClaims
+SessionVerify(text *token)
+{
+	JwtClaims	claims;
+
+	switch (JwtCheck(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), KeyringFind, NULL, UnixNow(),
+					 &claims))
+	{
+		case JWT_OK:
+			break;
+		case JWT_INVALID:
+			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_TOKEN_INVALID),
+							errmsg("the access token is not valid")));
+		case JWT_EXPIRED:
+			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_TOKEN_EXPIRED),
+							errmsg("the access token has expired")));
+	}
+	RequireLivingSession(&claims);
+	return claims;
+}
+
+Datum
+chat_authenticate(PG_FUNCTION_ARGS)
+{
+	JwtClaims	claims = SessionVerify(PG_GETARG_TEXT_PP(0));
+
+	IdentitySet(claims.account_id, claims.session_id);
+	PG_RETURN_INT64(claims.account_id);
+}
+
+/* ---- refresh tokens ----------------------------------------------------- */
+
+static bytea *
+HashToken(const char *token)
+{
+	bytea	   *hash = palloc(VARHDRSZ + CRYPTO_SHA256_SIZE);
+
+	SET_VARSIZE(hash, VARHDRSZ + CRYPTO_SHA256_SIZE);
+	CryptoSha256(CryptoBytesOf(token, strlen(token)), (uint8 *) VARDATA(hash));
+	return hash;
+}
+
+static NullableDatum
+SpiBytea(bytea *value)
+{
+	return SpiDatum(PointerGetDatum(value), value == NULL);
+}
+
+static SpiQuery insert_refresh_token = {
+	.sql = "INSERT INTO chat.refresh_token (token_hash, session_id, parent_hash) "
+		   "VALUES ($1, $2, $3)",
+	.argtypes = {BYTEAOID, INT8OID, BYTEAOID},
+};
+
+/* parent is NULL for the first token of a session. */
+static char *
+IssueRefreshToken(int64 session_id, bytea *parent)
+{
+	uint8		random[REFRESH_TOKEN_BYTES];
+	char	   *token = palloc0(REFRESH_TOKEN_LENGTH + 1);
+
+	CryptoRandom(random, sizeof(random));
+	CodecBase64UrlEncode(token, random, sizeof(random));
+	SpiBegin();
+	SpiRun(&insert_refresh_token,
+		   SpiArgs(SpiBytea(HashToken(token)), SpiInt64(session_id), SpiBytea(parent)));
+	SpiEnd();
+	return token;
+}
+
+/* ---- what a login answers ----------------------------------------------- */
+
+/* The columns of chat.grant_info. */
+enum
+{
+	GRANT_ERROR,
+	GRANT_RETRY_AFTER,
+	GRANT_USER,
+	GRANT_ACCESS_TOKEN,
+	GRANT_TOKEN_TYPE,
+	GRANT_EXPIRES_IN,
+	GRANT_REFRESH_TOKEN,
+	GRANT_COLUMNS
+};
+
+static Datum
+FormGrant(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	description;
+
+	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("the function must return chat.grant_info")));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+}
+
+/* A refusal that the caller's commit must not take back. */
+static Datum
+ReturnRefusal(FunctionCallInfo fcinfo, ParleyError error)
+{
+	Datum		values[GRANT_COLUMNS] = {0};
+	bool		nulls[GRANT_COLUMNS];
+
+	memset(nulls, true, sizeof(nulls));
+	values[GRANT_ERROR] = CStringGetTextDatum(ParleyErrorName(error));
+	nulls[GRANT_ERROR] = false;
+	return FormGrant(fcinfo, values, nulls);
+}
+
+static Datum
+ReturnGrant(FunctionCallInfo fcinfo, int64 account_id, int64 session_id, bytea *parent)
+{
+	Datum		values[GRANT_COLUMNS] = {0};
+	bool		nulls[GRANT_COLUMNS] = {[GRANT_ERROR] = true, [GRANT_RETRY_AFTER] = true};
+
+	values[GRANT_USER] = AccountShow(account_id);
+	values[GRANT_ACCESS_TOKEN] = CStringGetTextDatum(IssueAccessToken(account_id, session_id));
+	values[GRANT_TOKEN_TYPE] = CStringGetTextDatum("Bearer");
+	values[GRANT_EXPIRES_IN] = Int32GetDatum(access_token_lifetime_s);
+	values[GRANT_REFRESH_TOKEN] = CStringGetTextDatum(IssueRefreshToken(session_id, parent));
+	return FormGrant(fcinfo, values, nulls);
+}
+
+static SpiQuery insert_session = {
+	.sql = "INSERT INTO chat.session (account_id, client_info, expires_at) "
+		   "VALUES ($1, $2, now() + make_interval(days => $3)) RETURNING id",
+	.argtypes = {INT8OID, TEXTOID, INT4OID},
+};
+
+/* client_info: argument n of the function, may be NULL. */
+static Datum
+OpenSession(FunctionCallInfo fcinfo, int64 account_id, int n)
+{
+	char	   *client_info = ArgumentText(fcinfo, n);
+	int64		session_id;
+
+	if (client_info)
+		ClipText(client_info, CLIENT_INFO_MAX);
+	SpiBegin();
+	SpiRun(&insert_session, SpiArgs(SpiInt64(account_id), SpiText(client_info),
+									SpiInt32(session_lifetime_days)));
+	session_id = SpiGetInt64(0, 1);
+	SpiEnd();
+	IdentitySet(account_id, session_id);
+	return ReturnGrant(fcinfo, account_id, session_id, NULL);
+}
+
+/* ---- sign-up and login -------------------------------------------------- */
+
+Datum
+chat_signup(PG_FUNCTION_ARGS)
+{
+	char	   *username = ArgumentRequireText(fcinfo, 0, "username");
+	char	   *email = ArgumentRequireText(fcinfo, 1, "email");
+	char	   *password = ArgumentRequireText(fcinfo, 2, "password");
+
+	return OpenSession(fcinfo,
+					   AccountCreate(username, email, password, ArgumentText(fcinfo, 3)), 4);
+}
+
+static SpiQuery find_login = {
+	.sql = "SELECT a.id, s.password_hash FROM chat.account a "
+		   "JOIN chat.account_secret s ON s.account_id = a.id "
+		   "WHERE (lower(a.username) = lower($1) OR lower(a.email) = lower($1)) "
+		   "AND a.closed_at IS NULL ORDER BY lower(a.username) = lower($1) DESC LIMIT 1",
+	.argtypes = {TEXTOID},
+};
+
+static SpiQuery update_secret = {
+	.sql = "UPDATE chat.account_secret SET password_hash = $2 WHERE account_id = $1",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static void
+Rehash(int64 account_id, const char *password)
+{
+	char	   *hash = PasswordHash(password);
+
+	SpiBegin();
+	SpiRun(&update_secret, SpiArgs(SpiInt64(account_id), SpiText(hash)));
+	SpiEnd();
+}
+
+/* An unknown user costs the time of a known one: PasswordVerify sees to that. */
+Datum
+chat_login(PG_FUNCTION_ARGS)
+{
+	char	   *login = ArgumentRequireText(fcinfo, 0, "login");
+	char	   *password = ArgumentRequireText(fcinfo, 1, "password");
+	int64		account_id = 0;
+	char	   *hash = NULL;
+
+	SpiBegin();
+	if (SpiRun(&find_login, SpiArgs(SpiText(login))) > 0)
+	{
+		account_id = SpiGetInt64(0, 1);
+		hash = SpiKeepText(0, 2);
+	}
+	SpiEnd();
+
+	if (!PasswordVerify(hash, password))
+		return ReturnRefusal(fcinfo, PARLEY_ERROR_INVALID_CREDENTIALS);
+	if (PasswordNeedsRehash(hash))
+		Rehash(account_id, password);
+	return OpenSession(fcinfo, account_id, 2);
+}
+
+/* ---- refresh ------------------------------------------------------------ */
+
+static SpiQuery find_refresh_token = {
+	.sql = "SELECT session_id FROM chat.refresh_token WHERE token_hash = $1",
+	.argtypes = {BYTEAOID},
+};
+
+/* The lock makes two refreshes of one session take turns. */
+static SpiQuery lock_session = {
+	.sql = "SELECT account_id, "
+		   "ended_at IS NULL AND expires_at > now() "
+		   "AND last_used_at > now() - make_interval(days => $3) AS lives, "
+		   "current_hash IS NOT DISTINCT FROM t.parent_hash OR current_hash = t.token_hash "
+		   "AS tradable "
+		   "FROM chat.session s JOIN chat.refresh_token t ON t.session_id = s.id "
+		   "WHERE s.id = $1 AND t.token_hash = $2 FOR NO KEY UPDATE OF s",
+	.argtypes = {INT8OID, BYTEAOID, INT4OID},
+};
+
+static SpiQuery advance_session = {
+	.sql = "UPDATE chat.session SET current_hash = $2, last_used_at = now() WHERE id = $1",
+	.argtypes = {INT8OID, BYTEAOID},
+};
+
+static SpiQuery end_session = {
+	.sql = "UPDATE chat.session SET ended_at = now(), end_reason = $2 "
+		   "WHERE id = $1 AND ended_at IS NULL",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static SpiQuery end_all_sessions = {
+	.sql = "UPDATE chat.session SET ended_at = now(), end_reason = 'logout' "
+		   "WHERE account_id = $1 AND ended_at IS NULL",
+	.argtypes = {INT8OID},
+};
+
+static void
+EndSession(int64 session_id, const char *reason)
+{
+	SpiBegin();
+	SpiRun(&end_session, SpiArgs(SpiInt64(session_id), SpiText(reason)));
+	SpiEnd();
+}
+
+typedef enum Trade
+{
+	TRADE_OK,
+	TRADE_UNKNOWN,
+	TRADE_ENDED,
+	TRADE_REUSED
+} Trade;
+
+/* Finds the session of a token and makes the token its current one. */
+static Trade
+TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
+{
+	Trade		trade = TRADE_OK;
+
+	SpiBegin();
+	if (SpiRun(&find_refresh_token, SpiArgs(SpiBytea(hash))) == 0)
+	{
+		SpiEnd();
+		return TRADE_UNKNOWN;
+	}
+	*session_id = SpiGetInt64(0, 1);
+	SpiRun(&lock_session,
+		   SpiArgs(SpiInt64(*session_id), SpiBytea(hash), SpiInt32(session_idle_days)));
+	*account_id = SpiGetInt64(0, 1);
+	if (!SpiGetBool(0, 2))
+		trade = TRADE_ENDED;
+	else if (!SpiGetBool(0, 3))
+		trade = TRADE_REUSED;
+	else
+		SpiRun(&advance_session, SpiArgs(SpiInt64(*session_id), SpiBytea(hash)));
+	SpiEnd();
+	return trade;
+}
+
+Datum
+chat_refresh(PG_FUNCTION_ARGS)
+{
+	bytea	   *hash = HashToken(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	int64		session_id;
+	int64		account_id;
+
+	switch (TradeToken(hash, &session_id, &account_id))
+	{
+		case TRADE_OK:
+			break;
+		case TRADE_UNKNOWN:
+			return ReturnRefusal(fcinfo, PARLEY_ERROR_TOKEN_INVALID);
+		case TRADE_ENDED:
+			return ReturnRefusal(fcinfo, PARLEY_ERROR_SESSION_REVOKED);
+		case TRADE_REUSED:
+			EndSession(session_id, "refresh_reused");
+			return ReturnRefusal(fcinfo, PARLEY_ERROR_REFRESH_REUSED);
+	}
+	return ReturnGrant(fcinfo, account_id, session_id, hash);
+}
+
+/* ---- logout ------------------------------------------------------------- */
+
+Datum
+chat_logout(PG_FUNCTION_ARGS)
+{
+	IdentityRequire();
+	if (IdentityGet()->session_id != 0)
+		EndSession(IdentityGet()->session_id, "logout");
+	PG_RETURN_VOID();
+}
+
+Datum
+chat_logout_all(PG_FUNCTION_ARGS)
+{
+	int64		account_id = IdentityRequire();
+
+	SpiBegin();
+	SpiRun(&end_all_sessions, SpiArgs(SpiInt64(account_id)));
+	SpiEnd();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,241 @@
+/*
+ * spi.c
+ *	  Saved plans and typed rows on top of the server programming interface.
+ *
+ * Plans live in the plan cache for the backend's life; the server replans them
+ * when a table changes.  Everything else belongs to the SPI context of the
+ * current SpiBegin(), or to the caller where a function says so.
+ */
+#include "postgres.h"
+
+#include "spi.h"
+
+#include "executor/tstoreReceiver.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+
+void
+SpiBegin(void)
+{
+	SPI_connect();
+}
+
+void
+SpiEnd(void)
+{
+	SPI_finish();
+}
+
+static int
+ArgCount(const SpiQuery *query)
+{
+	int			count = 0;
+
+	while (count < SPI_QUERY_MAX_ARGS && OidIsValid(query->argtypes[count]))
+		count++;
+	return count;
+}
+
+static SPIPlanPtr
+PlanOf(SpiQuery *query)
+{
+	SPIPlanPtr	plan;
+
+	if (query->plan)
+		return query->plan;
+
+	plan = SPI_prepare(query->sql, ArgCount(query), query->argtypes);
+	if (plan == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not prepare \"%s\": %s", query->sql,
+							   SPI_result_code_string(SPI_result))));
+	SPI_keepplan(plan);
+	query->plan = plan;
+	return plan;
+}
+
+static ParamListInfo
+ParamsOf(const SpiQuery *query, const NullableDatum *args)
+{
+	int			count = ArgCount(query);
+	ParamListInfo params = makeParamList(count);
+
+	for (int i = 0; i < count; i++)
+	{
+		params->params[i].value = args[i].value;
+		params->params[i].isnull = args[i].isnull;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = query->argtypes[i];
+	}
+	return params;
+}
+
+static void
+Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
+{
+	SPIExecuteOptions options = {0};
+	int			result;
+
+	options.params = ParamsOf(query, args);
+	options.read_only = query->read_only;
+	options.dest = dest;
+	result = SPI_execute_plan_extended(PlanOf(query), &options);
+	if (result < 0)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not run \"%s\": %s", query->sql,
+							   SPI_result_code_string(result))));
+}
+
+uint64
+SpiRun(SpiQuery *query, const NullableDatum *args)
+{
+	Execute(query, args, NULL);
+	return SPI_processed;
+}
+
+Datum
+SpiGetDatum(uint64 row, int column, bool *isnull)
+{
+	Assert(SPI_tuptable != NULL && row < SPI_tuptable->numvals);
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+int64
+SpiGetInt64(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SpiGetDatum(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+bool
+SpiGetBool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SpiGetDatum(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+char *
+SpiGetText(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SpiGetDatum(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+char *
+SpiKeepText(uint64 row, int column)
+{
+	char	   *text = SpiGetText(row, column);
+	char	   *kept;
+
+	if (text == NULL)
+		return NULL;
+	kept = SPI_palloc(strlen(text) + 1);
+	strcpy(kept, text);
+	return kept;
+}
+
+Datum
+SpiKeepDatum(uint64 row, int column, bool *isnull)
+{
+	Datum		value = SpiGetDatum(row, column, isnull);
+	int16		typlen;
+	bool		typbyval;
+
+	if (*isnull)
+		return (Datum) 0;
+	get_typlenbyval(SPI_gettypeid(SPI_tuptable->tupdesc, column), &typlen, &typbyval);
+	return SPI_datumTransfer(value, typbyval, typlen);
+}
+
+/* A tuplestore that the executor can read after this function has returned. */
+static Tuplestorestate *
+MakeResultStore(ReturnSetInfo *rsinfo)
+{
+	MemoryContext old;
+	Tuplestorestate *store;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
+		(rsinfo->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("a function that returns rows was called where none can go")));
+
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	store = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false,
+								  work_mem);
+	MemoryContextSwitchTo(old);
+	return store;
+}
+
+/* With the description at hand the executor checks the rows against the declaration. */
+static TupleDesc
+ResultDescription(const SpiQuery *query, MemoryContext context)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(query->plan));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	TupleDesc	description = CreateTupleDescCopy(source->resultDesc);
+
+	MemoryContextSwitchTo(old);
+	return description;
+}
+
+Datum
+SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Tuplestorestate *store = MakeResultStore(rsinfo);
+	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
+
+	SpiBegin();
+	SetTuplestoreDestReceiverParams(dest, store, rsinfo->econtext->ecxt_per_query_memory, false,
+									NULL, NULL);
+	Execute(query, args, dest);
+	SpiEnd();
+
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = store;
+	rsinfo->setDesc = ResultDescription(query, rsinfo->econtext->ecxt_per_query_memory);
+	return (Datum) 0;
+}
+
+Tuplestorestate *
+SpiBeginRows(FunctionCallInfo fcinfo, TupleDesc *description)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Tuplestorestate *store = MakeResultStore(rsinfo);
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+
+	if (get_call_result_type(fcinfo, NULL, description) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("a function that returns rows must be declared so")));
+	*description = CreateTupleDescCopy(*description);
+	MemoryContextSwitchTo(old);
+
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = store;
+	rsinfo->setDesc = *description;
+	return store;
+}
+
+Datum
+SpiReturnValue(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
+{
+	Datum		value = (Datum) 0;
+	bool		isnull = true;
+
+	SpiBegin();
+	if (SpiRun(query, args) > 0)
+		value = SpiKeepDatum(0, 1, &isnull);
+	SpiEnd();
+
+	fcinfo->isnull = isnull;
+	return value;
+}

@@ -59,6 +59,7 @@ static const OptionRow option_rows[] = {
 	NUMBER("--connections", connections, "0", "use only so many lines of the plan; 0: all"),
 	NUMBER("--rate", rate, "0", "fanout: messages/s over all rooms; 0: closed loop"),
 	NUMBER("--window", window, "4", "fanout, closed loop: messages under way per room"),
+	NUMBER("--nap-us", nap_us, "500", "fanout, closed loop: pause between two looks at sockets"),
 	NUMBER("--seconds", seconds, "5", "fanout: how long to measure"),
 	NUMBER("--warmup-ms", warmup_ms, "500", "fanout: load before the measuring"),
 	NUMBER("--content", content_length, "64", "fanout: bytes of text a message"),

@@ -5,7 +5,9 @@
  * Open loop: message k is due at start + k / rate whatever the server does, and its
  * latency counts from when it was due, so a stall is charged to every message it
  * delayed.  Closed loop: each room keeps `window` messages under way, the next one
- * goes out when they have reached every member; this finds the throughput.
+ * goes out when they have reached every member; this finds the throughput.  There the
+ * generator naps between two looks at its sockets: were it asleep in epoll, every
+ * send() would pay for waking it, and receivers on other machines cost no server that.
  *
  * Every member checks what it gets: numbers rise by one, nothing is missing, twice
  * or from another room.  The checks cover warm-up and drain too.
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fleet.h"
@@ -51,8 +54,8 @@ typedef struct Mark
 	uint64_t delivered;
 	uint64_t frames;
 	uint64_t bytes;
-	double server_cpu;
-	double own_cpu;
+	CpuTime server_cpu;
+	CpuTime own_cpu;
 } Mark;
 
 typedef struct Fanout
@@ -217,9 +220,17 @@ take_mark(const Fanout *fanout)
 		.delivered = fanout->delivered,
 		.frames = fanout->fleet.frames,
 		.bytes = fanout->fleet.bytes,
-		.server_cpu = server > 0 ? procstat_cpu_seconds(server) : 0,
-		.own_cpu = procstat_cpu_seconds(getpid()),
+		.server_cpu = server > 0 ? procstat_cpu(server) : (CpuTime){0},
+		.own_cpu = procstat_cpu(getpid()),
 	};
+}
+
+static void
+nap(uint64_t duration)
+{
+	struct timespec pause = {.tv_nsec = (long) duration};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
 static void
@@ -232,6 +243,8 @@ send_until(Fanout *fanout, uint64_t end)
 	{
 		uint64_t due = fanout->filling ? end : send_on_schedule(fanout);
 
+		if (fanout->filling)
+			nap((uint64_t) fanout->options->nap_us * 1000);
 		fleet_turn(&fanout->fleet, due < end ? due : end);
 	}
 }
@@ -281,12 +294,19 @@ count_missing_tail(Fanout *fanout)
 	}
 }
 
+static double
+cpu_between(const CpuTime *from, const CpuTime *to)
+{
+	return to->user + to->system - from->user - from->system;
+}
+
 static void
 report(const Fanout *fanout, const Mark *from, const Mark *to)
 {
 	double seconds = (double) (to->time - from->time) / (double) NS_PER_S;
 	double delivered = (double) (to->delivered - from->delivered);
-	double server_cpu = to->server_cpu - from->server_cpu;
+	double user = to->server_cpu.user - from->server_cpu.user;
+	double server_cpu = cpu_between(&from->server_cpu, &to->server_cpu);
 
 	printf("connections %zu\nrooms %zu\n", fanout->plan.n_members, fanout->plan.n_rooms);
 	printf("deliveries_per_s %.0f\n", delivered / seconds);
@@ -296,8 +316,9 @@ report(const Fanout *fanout, const Mark *from, const Mark *to)
 	{
 		printf("deliveries_per_cpu_s %.0f\n", delivered / server_cpu);
 		printf("server_cpu %.2f\n", server_cpu / seconds);
+		printf("user_ns_per_delivery %.0f\n", user * (double) NS_PER_S / delivered);
 	}
-	printf("client_cpu %.2f\n", (to->own_cpu - from->own_cpu) / seconds);
+	printf("client_cpu %.2f\n", cpu_between(&from->own_cpu, &to->own_cpu) / seconds);
 	report_histogram("delivery", &fanout->delivery);
 	report_histogram("ack", &fanout->ack);
 	printf("sent %" PRIu64 "\nacked %" PRIu64 "\nexpected %" PRIu64 "\ndelivered %" PRIu64 "\n",

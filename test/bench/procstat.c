@@ -25,13 +25,14 @@ open_proc(int64_t pid, const char *name)
 	return file;
 }
 
-double
-procstat_cpu_seconds(int64_t pid)
+CpuTime
+procstat_cpu(int64_t pid)
 {
 	FILE *file = open_proc(pid, "stat");
 	char line[1024];
 	unsigned long user;
 	unsigned long system;
+	double tick = 1.0 / (double) sysconf(_SC_CLK_TCK);
 	const char *after_name;
 
 	if (fgets(line, sizeof line, file) == NULL)
@@ -43,7 +44,7 @@ procstat_cpu_seconds(int64_t pid)
 		sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
 			   &system) != 2)
 		die("cannot make out the CPU time of process %" PRId64, pid);
-	return (double) (user + system) / (double) sysconf(_SC_CLK_TCK);
+	return (CpuTime){.user = (double) user * tick, .system = (double) system * tick};
 }
 
 /* Sum of all lines "<name>   <n> kB" of a file. */

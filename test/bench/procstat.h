@@ -7,8 +7,15 @@
 
 #include <stdint.h>
 
-/* User and system time so far, in seconds; steps of 10 ms.  Dies when there is no such process. */
-double procstat_cpu_seconds(int64_t pid);
+/* CPU time so far, in seconds; the kernel counts in steps of 10 ms. */
+typedef struct CpuTime
+{
+	double user;
+	double system;
+} CpuTime;
+
+/* These die when there is no such process. */
+CpuTime procstat_cpu(int64_t pid);
 
 /* Resident private memory in bytes (Private_Clean + Private_Dirty of smaps_rollup). */
 int64_t procstat_private_bytes(int64_t pid);

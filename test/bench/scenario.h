@@ -22,6 +22,7 @@ typedef struct Options
 	int64_t connections;	/* of the plan; 0: all */
 	int64_t rate;			/* messages/s over all rooms; 0: closed loop */
 	int64_t window;			/* closed loop: undelivered messages a room */
+	int64_t nap_us;			/* closed loop: pause between two looks at the sockets, < 1 s */
 	int64_t seconds;		/* of measuring */
 	int64_t warmup_ms;		/* before it */
 	int64_t content_length; /* bytes of text a message */

@@ -1,0 +1,11 @@
+-- :first + client x :step is the conversation: its own (step 1), or one for all (step 0)
+\set conversation :first + :client_id * :step
+\set account :client_id + 1
+WITH counter AS (
+	UPDATE bench.counter SET last_seq = last_seq + 1 WHERE conversation_id = :conversation
+	RETURNING last_seq)
+INSERT INTO bench.message (conversation_id, seq, sender_id, created_at, client_id, sender_name, content)
+SELECT :conversation, last_seq, :account, now(), gen_random_uuid(), 'bench1',
+	'A message of ordinary length, as people write them.'
+FROM counter
+RETURNING seq, created_at;

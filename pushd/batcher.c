@@ -1,0 +1,232 @@
+/*
+ * batcher.c
+ *	  Group commit: sends that arrive while one batch is under way form the next.
+ *
+ * A send is an Item from batcher_send() until its answer; it holds a reference to
+ * its session.  `waiting` is what came since the last batch left; `in_flight` is
+ * that batch, in the order of its arrays.
+ */
+#include "batcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "metrics.h"
+
+#define BATCH_ITEMS 1000
+#define BATCH_BYTES (1024 * 1024)
+
+typedef struct Item
+{
+	ListNode node;
+	Session *session;
+	int64_t account_id;
+	int64_t conversation_id;
+	int64_t reply_to;
+	char *id; /* or NULL */
+	size_t length;
+	char content[];
+} Item;
+
+struct Batcher
+{
+	Loop *loop;
+	PgPool *pool;
+	LoopTask task;
+	ListNode waiting;
+	ListNode in_flight;
+	PgRequest *request;
+};
+
+enum
+{
+	ARRAY_SENDER,
+	ARRAY_CONVERSATION,
+	ARRAY_CONTENT,
+	ARRAY_ID,
+	ARRAY_REPLY_TO,
+	ARRAYS
+};
+
+static const PgStatement send_batch = {"send_batch",
+									   "SELECT item, seq, to_json(created_at), repeated, error"
+									   " FROM chat.send_batch($1, $2, $3, $4, $5)",
+									   ARRAYS};
+
+static void
+item_free(Item *item)
+{
+	list_remove(&item->node);
+	session_request_end(item->session);
+	free(item->id);
+	free(item);
+}
+
+static void
+answer_problem(Item *item, ProblemId id, const char *message)
+{
+	session_problem(item->session, id, item->id, message);
+	item_free(item);
+}
+
+static void
+answer_ack(Item *item, const char *seq, const char *created_at)
+{
+	Buffer text = BUFFER_EMPTY;
+
+	buffer_append_string(&text, "{\"type\":\"ack\",\"id\":");
+	if (item->id)
+		buffer_append_json(&text, item->id, strlen(item->id));
+	else
+		buffer_append_string(&text, "null");
+	buffer_printf(&text, ",\"conversation_id\":%lld,\"seq\":%s,\"created_at\":%s}",
+				  (long long) item->conversation_id, seq, created_at);
+	session_reply(item->session, &text);
+	buffer_free(&text);
+	item_free(item);
+}
+
+static void
+answer_all(Batcher *batcher, ProblemId id, const char *message)
+{
+	ListNode *node;
+
+	while ((node = list_first(&batcher->in_flight)))
+		answer_problem(list_entry(node, Item, node), id, message);
+}
+
+/* Row `row` is about input item 1, 2, 3 …; sparse or disordered rows are an error. */
+static void
+answer_rows(Batcher *batcher, const PgReply *reply)
+{
+	for (int row = 0; row < pgreply_rows(reply); row++)
+	{
+		ListNode *node = list_first(&batcher->in_flight);
+		ProblemId id;
+
+		if (!node || pgreply_int64(reply, row, 0, 0) != row + 1)
+			break;
+		if (pgreply_is_null(reply, row, 4))
+		{
+			answer_ack(list_entry(node, Item, node), pgreply_value(reply, row, 1),
+					   pgreply_value(reply, row, 2));
+			continue;
+		}
+		id = problem_of_code(pgreply_value(reply, row, 4));
+		answer_problem(list_entry(node, Item, node), id, problem_get(id)->title);
+	}
+	answer_all(batcher, PROBLEM_INTERNAL, problem_get(PROBLEM_INTERNAL)->title);
+}
+
+static void
+on_done(void *arg, const PgReply *reply)
+{
+	Batcher *batcher = arg;
+	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
+
+	batcher->request = NULL;
+	if (pgreply_ok(reply))
+		answer_rows(batcher, reply);
+	else
+	{
+		log_at(problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, 0, "send_batch: %s %s",
+			   pgreply_sqlstate(reply), pgreply_message(reply));
+		answer_all(batcher, id, problem_get(id)->title);
+	}
+	if (!list_is_empty(&batcher->waiting))
+		loop_task_post(batcher->loop, &batcher->task);
+}
+
+/* Moves the next batch to `in_flight` and writes it as arrays. */
+static int64_t
+collect(Batcher *batcher, Buffer arrays[ARRAYS])
+{
+	int64_t count = 0;
+	ListNode *node;
+
+	for (int i = 0; i < ARRAYS; i++)
+		pgarray_begin(&arrays[i]);
+	while (count < BATCH_ITEMS && arrays[ARRAY_CONTENT].length < BATCH_BYTES &&
+		   (node = list_pop_front(&batcher->waiting)))
+	{
+		const Item *item = list_entry(node, Item, node);
+
+		list_push_back(&batcher->in_flight, node);
+		pgarray_append_int64(&arrays[ARRAY_SENDER], item->account_id);
+		pgarray_append_int64(&arrays[ARRAY_CONVERSATION], item->conversation_id);
+		pgarray_append(&arrays[ARRAY_CONTENT], item->content, item->length);
+		if (item->id)
+			pgarray_append(&arrays[ARRAY_ID], item->id, strlen(item->id));
+		else
+			pgarray_append_null(&arrays[ARRAY_ID]);
+		if (item->reply_to != 0)
+			pgarray_append_int64(&arrays[ARRAY_REPLY_TO], item->reply_to);
+		else
+			pgarray_append_null(&arrays[ARRAY_REPLY_TO]);
+		count++;
+	}
+	for (int i = 0; i < ARRAYS; i++)
+		pgarray_end(&arrays[i]);
+	return count;
+}
+
+static void
+on_task(LoopTask *task)
+{
+	Batcher *batcher = container_of(task, Batcher, task);
+	Buffer arrays[ARRAYS] = {BUFFER_EMPTY};
+	PgParam params[ARRAYS];
+	PgCall call = {&send_batch, params};
+
+	if (batcher->request || list_is_empty(&batcher->waiting))
+		return;
+	metric_add(METRIC_BATCHES, 1);
+	metric_add(METRIC_BATCHED_MESSAGES, collect(batcher, arrays));
+	for (int i = 0; i < ARRAYS; i++)
+		params[i] = (PgParam){(const char *) arrays[i].data, arrays[i].length};
+	batcher->request = pgpool_request(batcher->pool, &call, 1, on_done, batcher);
+	for (int i = 0; i < ARRAYS; i++)
+		buffer_free(&arrays[i]);
+}
+
+void
+batcher_send(Batcher *batcher, Session *session, const BatcherSend *send)
+{
+	Item *item = xmalloc(sizeof(Item) + send->content_length);
+
+	*item = (Item){.session = session,
+				   .account_id = session_account_id(session),
+				   .conversation_id = send->conversation_id,
+				   .reply_to = send->reply_to,
+				   .id = send->id ? xstrdup(send->id) : NULL,
+				   .length = send->content_length};
+	memcpy(item->content, send->content, send->content_length);
+	session_request_begin(session);
+	list_init(&item->node);
+	list_push_back(&batcher->waiting, &item->node);
+	if (!batcher->request)
+		loop_task_post(batcher->loop, &batcher->task);
+}
+
+Batcher *
+batcher_create(Loop *loop, PgPool *pool)
+{
+	Batcher *batcher = xcalloc(1, sizeof(Batcher));
+
+	batcher->loop = loop;
+	batcher->pool = pool;
+	list_init(&batcher->waiting);
+	list_init(&batcher->in_flight);
+	loop_task_init(&batcher->task, on_task);
+	return batcher;
+}
+
+void
+batcher_free(Batcher *batcher)
+{
+	loop_task_cancel(&batcher->task);
+	list_splice_back(&batcher->in_flight, &batcher->waiting);
+	answer_all(batcher, PROBLEM_UNAVAILABLE, problem_get(PROBLEM_UNAVAILABLE)->title);
+	free(batcher);
+}

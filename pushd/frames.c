@@ -1,0 +1,303 @@
+/*
+ * frames.c
+ *	  What a client may say on a WebSocket: one table of frame types.
+ *
+ * To add a frame, write its handler and add a row to frame_types.  The parsed JSON
+ * lives for the time of frames_receive().
+ */
+#include "frames.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "log.h"
+#include "metrics.h"
+
+#define ID_MAX 64
+#define UUID_LENGTH 36
+
+typedef struct Frame
+{
+	const Frames *frames;
+	Session *session;
+	const json_t *json;
+	const char *id; /* or NULL */
+} Frame;
+
+typedef struct FrameType
+{
+	const char *name;
+	bool needs_login;
+	void (*handle)(const Frame *frame);
+} FrameType;
+
+static const PgStatement act_as = {"act_as", "SELECT chat.act_as($1)", 1};
+static const PgStatement mark_read = {"mark_read", "SELECT chat.mark_read($1, $2)", 2};
+
+/* ---- fields ------------------------------------------------------------- */
+
+static void
+refuse(const Frame *frame, ProblemId id, const char *message)
+{
+	session_problem(frame->session, id, frame->id, message);
+}
+
+static void
+refuse_field(const Frame *frame, ProblemId id, const char *what, const char *name)
+{
+	Buffer text = BUFFER_EMPTY;
+
+	buffer_append_string(&text, name);
+	buffer_append_string(&text, what);
+	refuse(frame, id, buffer_cstring(&text));
+	buffer_free(&text);
+}
+
+/* The field, or NULL after an error was answered; JSON null counts as missing. */
+static const json_t *
+need_field(const Frame *frame, const char *name, json_type type, const char *what)
+{
+	const json_t *value = json_object_get(frame->json, name);
+
+	if (!value || json_is_null(value))
+		refuse_field(frame, PROBLEM_MISSING_FIELD, " is missing", name);
+	else if (json_typeof(value) != type)
+		refuse_field(frame, PROBLEM_WRONG_TYPE, what, name);
+	else
+		return value;
+	return NULL;
+}
+
+/* Numbers of rows and messages: integers from 1 up. */
+static bool
+need_number(const Frame *frame, const char *name, int64_t *number)
+{
+	const json_t *value = need_field(frame, name, JSON_INTEGER, " must be an integer");
+
+	if (!value)
+		return false;
+	*number = json_integer_value(value);
+	if (*number < 1)
+		refuse_field(frame, PROBLEM_INVALID_ARGUMENT, " must be positive", name);
+	return *number >= 1;
+}
+
+/* The conversation may be left out on a socket that is scoped to one. */
+static bool
+need_conversation(const Frame *frame, int64_t *id)
+{
+	int64_t scope = session_scope(frame->session);
+
+	if (scope != 0 && !json_object_get(frame->json, "conversation_id"))
+	{
+		*id = scope;
+		return true;
+	}
+	if (!need_number(frame, "conversation_id", id))
+		return false;
+	if (scope == 0 || scope == *id)
+		return true;
+	refuse(frame, PROBLEM_INVALID_ARGUMENT, "This connection is for another conversation");
+	return false;
+}
+
+static bool
+is_uuid(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (strlen(text) != UUID_LENGTH)
+		return false;
+	for (int i = 0; i < UUID_LENGTH; i++)
+		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
+			return false;
+	return true;
+}
+
+/* ---- handlers ----------------------------------------------------------- */
+
+static void
+handle_auth(const Frame *frame)
+{
+	const json_t *token = need_field(frame, "token", JSON_STRING, " must be a string");
+
+	if (token)
+		session_authenticate(frame->session, json_string_value(token), frame->id);
+}
+
+static void
+handle_message(const Frame *frame)
+{
+	BatcherSend send = {.id = frame->id};
+	const json_t *content;
+	const json_t *reply_to = json_object_get(frame->json, "reply_to");
+
+	if (frame->id && !is_uuid(frame->id))
+	{
+		refuse(frame, PROBLEM_INVALID_ARGUMENT, "id must be a UUID");
+		return;
+	}
+	if (!need_conversation(frame, &send.conversation_id))
+		return;
+	content = need_field(frame, "content", JSON_STRING, " must be a string");
+	if (!content)
+		return;
+	if (reply_to && !json_is_null(reply_to) && !need_number(frame, "reply_to", &send.reply_to))
+		return;
+	send.content = json_string_value(content);
+	send.content_length = json_string_length(content);
+	batcher_send(frame->frames->batcher, frame->session, &send);
+}
+
+/* A read position that is on its way to the database. */
+typedef struct Reading
+{
+	Session *session;
+	int64_t conversation_id;
+	char *id; /* or NULL: no answer but the `read` event */
+} Reading;
+
+static void
+reading_answer(const Reading *reading, const PgReply *reply)
+{
+	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
+	Buffer text = BUFFER_EMPTY;
+
+	if (!pgreply_ok(reply))
+	{
+		if (id == PROBLEM_INTERNAL)
+			log_error("mark_read: %s %s", pgreply_sqlstate(reply), pgreply_message(reply));
+		session_problem(reading->session, id, reading->id,
+						problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
+		return;
+	}
+	if (!reading->id)
+		return;
+	buffer_append_string(&text, "{\"type\":\"ack\",\"id\":");
+	buffer_append_json(&text, reading->id, strlen(reading->id));
+	buffer_printf(&text, ",\"conversation_id\":%lld,\"seq\":%s}",
+				  (long long) reading->conversation_id, pgreply_value(reply, 0, 0));
+	session_reply(reading->session, &text);
+	buffer_free(&text);
+}
+
+static void
+on_reading(void *arg, const PgReply *reply)
+{
+	Reading *reading = arg;
+
+	reading_answer(reading, reply);
+	session_request_end(reading->session);
+	free(reading->id);
+	free(reading);
+}
+
+static void
+handle_read(const Frame *frame)
+{
+	Reading *reading;
+	int64_t conversation_id;
+	int64_t seq;
+	char texts[3][24];
+	PgParam params[3];
+	PgCall calls[2] = {{&act_as, params}, {&mark_read, params + 1}};
+
+	if (!need_conversation(frame, &conversation_id) || !need_number(frame, "seq", &seq))
+		return;
+	snprintf(texts[0], sizeof(texts[0]), "%lld", (long long) session_account_id(frame->session));
+	snprintf(texts[1], sizeof(texts[1]), "%lld", (long long) conversation_id);
+	snprintf(texts[2], sizeof(texts[2]), "%lld", (long long) seq);
+	for (int i = 0; i < 3; i++)
+		params[i] = (PgParam){texts[i], strlen(texts[i])};
+	reading = xmalloc(sizeof(Reading));
+	*reading = (Reading){frame->session, conversation_id, frame->id ? xstrdup(frame->id) : NULL};
+	session_request_begin(frame->session);
+	(void) pgpool_request(frame->frames->pool, calls, 2, on_reading, reading);
+}
+
+/* ---- table -------------------------------------------------------------- */
+
+static const FrameType frame_types[] = {
+	{"auth", false, handle_auth},
+	{"message", true, handle_message},
+	{"read", true, handle_read},
+};
+
+static const FrameType *
+find_type(const char *name)
+{
+	for (size_t i = 0; i < lengthof(frame_types); i++)
+		if (strcmp(frame_types[i].name, name) == 0)
+			return &frame_types[i];
+	return NULL;
+}
+
+static void
+dispatch(const Frame *frame)
+{
+	const json_t *type = need_field(frame, "type", JSON_STRING, " must be a string");
+	const FrameType *row;
+
+	if (!type)
+		return;
+	row = find_type(json_string_value(type));
+	if (!row)
+		refuse(frame, PROBLEM_UNKNOWN_TYPE, problem_get(PROBLEM_UNKNOWN_TYPE)->title);
+	else if (row->needs_login && session_state(frame->session) != SESSION_LIVE)
+		refuse(frame, PROBLEM_UNAUTHENTICATED, "Send an auth frame and wait for welcome");
+	else
+		row->handle(frame);
+}
+
+/* The `id` that answers repeat: absent, or a string of at most 64 bytes. */
+static bool
+read_id(Frame *frame)
+{
+	const json_t *id = json_object_get(frame->json, "id");
+
+	if (!id || json_is_null(id))
+		return true;
+	if (!json_is_string(id))
+		refuse(frame, PROBLEM_WRONG_TYPE, "id must be a string");
+	else if (json_string_length(id) > ID_MAX)
+		refuse(frame, PROBLEM_INVALID_ARGUMENT, "id must not be longer than 64 bytes");
+	else
+	{
+		frame->id = json_string_value(id);
+		return true;
+	}
+	return false;
+}
+
+static json_t *
+parse(const Frame *frame, const char *text, size_t length)
+{
+	json_error_t error;
+	json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+
+	if (!json)
+		refuse(frame, PROBLEM_INVALID_JSON, problem_get(PROBLEM_INVALID_JSON)->title);
+	else if (!json_is_object(json))
+		refuse(frame, PROBLEM_INVALID_FRAME, problem_get(PROBLEM_INVALID_FRAME)->title);
+	else
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+void
+frames_receive(const Frames *frames, Session *session, const char *text, size_t length)
+{
+	Frame frame = {.frames = frames, .session = session};
+	json_t *json;
+
+	metric_add(METRIC_FRAMES_RECEIVED, 1);
+	json = parse(&frame, text, length);
+	frame.json = json;
+	if (json && read_id(&frame))
+		dispatch(&frame);
+	json_decref(json);
+}

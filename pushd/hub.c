@@ -1,0 +1,609 @@
+/*
+ * hub.c
+ *	  Who gets which event: conversation → accounts → connections, kept right by the
+ *	  feed itself (invariant I5).
+ *
+ * The hub owns accounts, conversations, memberships and journal entries.  An account
+ * lives while it has a connection, a conversation while it has a membership, a
+ * membership while both its sides live and it is active.  Connections belong to
+ * their owners.
+ */
+#include "hub.h"
+
+#include <stdlib.h>
+
+struct HubAccount
+{
+	int64_t id;
+	ListNode connections;
+	Map memberships;	/* conversation id → Membership */
+	uint64_t last_sent; /* number of the last event sent to co-members: once each */
+};
+
+typedef struct Conversation
+{
+	int64_t id;
+	struct Membership **members;
+	size_t count;
+	size_t capacity;
+} Conversation;
+
+typedef struct Membership
+{
+	HubAccount *account;
+	Conversation *conversation;
+	int64_t ver;
+	size_t position; /* in conversation->members */
+} Membership;
+
+/* What the feed said about an account and a snapshot may not know yet. */
+typedef struct Entry
+{
+	ListNode in_order;
+	ListNode of_account;
+	uint32_t xid;
+	uint8_t kind; /* MEMBER, SESSION or ACCOUNT */
+	bool active;
+	int64_t account_id;
+	int64_t subject; /* MEMBER: conversation, SESSION: session id */
+	int64_t ver;
+} Entry;
+
+typedef struct EntryList
+{
+	ListNode entries;
+} EntryList;
+
+struct Hub
+{
+	HubHandlers handlers;
+	void *arg;
+	Map accounts;
+	Map conversations;
+	size_t memberships;
+	uint64_t sent; /* events sent to co-members so far */
+
+	ListNode journal; /* Entry.in_order */
+	Map entries;	  /* account id → EntryList */
+	size_t journal_count;
+	ListNode snapshots;		  /* under way, oldest first */
+	uint64_t snapshot_number; /* of the newest */
+	bool have_xmin;			  /* safe_xmin is waiting for older snapshots to end */
+	uint32_t safe_xmin;		  /* finished before every snapshot after safe_number */
+	uint64_t safe_number;
+};
+
+Hub *
+hub_create(const HubHandlers *handlers, void *arg)
+{
+	Hub *hub = xcalloc(1, sizeof(Hub));
+
+	hub->handlers = *handlers;
+	hub->arg = arg;
+	list_init(&hub->journal);
+	list_init(&hub->snapshots);
+	return hub;
+}
+
+/* ---- memberships -------------------------------------------------------- */
+
+static Conversation *
+conversation_need(Hub *hub, int64_t id)
+{
+	Conversation *conversation = map_get(&hub->conversations, id);
+
+	if (!conversation)
+	{
+		conversation = xcalloc(1, sizeof(Conversation));
+		conversation->id = id;
+		map_put(&hub->conversations, id, conversation);
+	}
+	return conversation;
+}
+
+static void
+membership_add(Hub *hub, HubAccount *account, int64_t conversation_id, int64_t ver)
+{
+	Conversation *conversation = conversation_need(hub, conversation_id);
+	Membership *membership = xmalloc(sizeof(Membership));
+
+	*membership = (Membership){.account = account,
+							   .conversation = conversation,
+							   .ver = ver,
+							   .position = conversation->count};
+	if (conversation->count == conversation->capacity)
+	{
+		conversation->capacity = conversation->capacity ? conversation->capacity * 2 : 4;
+		conversation->members =
+			xreallocarray(conversation->members, conversation->capacity, sizeof(Membership *));
+	}
+	conversation->members[conversation->count++] = membership;
+	map_put(&account->memberships, conversation_id, membership);
+	hub->memberships++;
+}
+
+/* Takes it out of the conversation, not out of account->memberships. */
+static void
+membership_free(Hub *hub, Membership *membership)
+{
+	Conversation *conversation = membership->conversation;
+	Membership *last = conversation->members[--conversation->count];
+
+	conversation->members[membership->position] = last;
+	last->position = membership->position;
+	if (conversation->count == 0)
+	{
+		map_remove(&hub->conversations, conversation->id);
+		free(conversation->members);
+		free(conversation);
+	}
+	free(membership);
+	hub->memberships--;
+}
+
+/* The greater ver counts; equal ones say the same. */
+static void
+membership_apply(Hub *hub, HubAccount *account, int64_t conversation_id, int64_t ver, bool active)
+{
+	Membership *membership = map_get(&account->memberships, conversation_id);
+
+	if (membership && membership->ver >= ver)
+		return;
+	if (active && membership)
+		membership->ver = ver;
+	else if (active)
+		membership_add(hub, account, conversation_id, ver);
+	else if (membership)
+	{
+		map_remove(&account->memberships, conversation_id);
+		membership_free(hub, membership);
+	}
+}
+
+/* ---- accounts ----------------------------------------------------------- */
+
+static HubAccount *
+account_need(Hub *hub, int64_t id)
+{
+	HubAccount *account = map_get(&hub->accounts, id);
+
+	if (!account)
+	{
+		account = xcalloc(1, sizeof(HubAccount));
+		account->id = id;
+		list_init(&account->connections);
+		map_put(&hub->accounts, id, account);
+		hub->handlers.on_online(hub->arg, id);
+	}
+	return account;
+}
+
+static void
+account_forget_memberships(Hub *hub, HubAccount *account)
+{
+	size_t cursor = 0;
+	Membership *membership;
+
+	while ((membership = map_next(&account->memberships, &cursor, NULL)))
+		membership_free(hub, membership);
+	map_free(&account->memberships);
+	account->memberships = (Map){0};
+}
+
+static void
+account_free(Hub *hub, HubAccount *account)
+{
+	hub->handlers.on_offline(hub->arg, account->id);
+	account_forget_memberships(hub, account);
+	map_remove(&hub->accounts, account->id);
+	free(account);
+}
+
+/* ---- journal ------------------------------------------------------------ */
+
+static void
+journal_add(Hub *hub, const Entry *what)
+{
+	Entry *entry = xmemdup(what, sizeof(Entry));
+	EntryList *list = map_get(&hub->entries, entry->account_id);
+
+	if (!list)
+	{
+		list = xmalloc(sizeof(EntryList));
+		list_init(&list->entries);
+		map_put(&hub->entries, entry->account_id, list);
+	}
+	list_init(&entry->in_order);
+	list_init(&entry->of_account);
+	list_push_back(&hub->journal, &entry->in_order);
+	list_push_back(&list->entries, &entry->of_account);
+	hub->journal_count++;
+}
+
+static void
+journal_remove(Hub *hub, Entry *entry)
+{
+	EntryList *list = map_get(&hub->entries, entry->account_id);
+
+	list_remove(&entry->in_order);
+	list_remove(&entry->of_account);
+	if (list_is_empty(&list->entries))
+		free(map_remove(&hub->entries, entry->account_id));
+	free(entry);
+	hub->journal_count--;
+}
+
+/* xids are 32 bits and go round. */
+static bool
+xid_precedes(uint32_t a, uint32_t b)
+{
+	return (int32_t) (a - b) < 0;
+}
+
+/*
+ * All transactions before safe_xmin had ended for a snapshot that began before
+ * number safe_number; so had they for all later ones.  Once the older ones are
+ * done, nobody needs the entries any more.
+ */
+static void
+journal_prune(Hub *hub)
+{
+	ListNode *oldest = list_first(&hub->snapshots);
+	ListNode *first;
+
+	if (!hub->have_xmin ||
+		(oldest && list_entry(oldest, HubSnapshot, node)->number <= hub->safe_number))
+		return;
+	hub->have_xmin = false;
+	while ((first = list_first(&hub->journal)))
+	{
+		Entry *entry = list_entry(first, Entry, in_order);
+
+		if (!xid_precedes(entry->xid, hub->safe_xmin))
+			break;
+		journal_remove(hub, entry);
+	}
+}
+
+static void
+journal_learn_xmin(Hub *hub, int64_t xmin)
+{
+	if (hub->have_xmin || list_is_empty(&hub->journal))
+		return;
+	hub->have_xmin = true;
+	hub->safe_xmin = (uint32_t) xmin;
+	hub->safe_number = hub->snapshot_number;
+}
+
+/* What the feed has said about this login already. */
+static HubResult
+journal_verdict(const Hub *hub, const HubLogin *login)
+{
+	EntryList *list = map_get(&hub->entries, login->account_id);
+
+	if (!list)
+		return HUB_CONNECTED;
+	LIST_FOREACH(&list->entries, node)
+	{
+		const Entry *entry = list_entry(node, Entry, of_account);
+
+		if (entry->kind == PARLEY_EVENT_ACCOUNT)
+			return HUB_ACCOUNT_CLOSED;
+		if (entry->kind == PARLEY_EVENT_SESSION && entry->subject == login->session_id)
+			return HUB_SESSION_REVOKED;
+	}
+	return HUB_CONNECTED;
+}
+
+/* The newest entry about the membership, or NULL. */
+static const Entry *
+journal_membership(const Hub *hub, int64_t account_id, int64_t conversation_id)
+{
+	EntryList *list = map_get(&hub->entries, account_id);
+	const Entry *newest = NULL;
+
+	if (!list)
+		return NULL;
+	LIST_FOREACH(&list->entries, node)
+	{
+		const Entry *entry = list_entry(node, Entry, of_account);
+
+		if (entry->kind == PARLEY_EVENT_MEMBER && entry->subject == conversation_id &&
+			(!newest || entry->ver > newest->ver))
+			newest = entry;
+	}
+	return newest;
+}
+
+/* ---- snapshots and connections ------------------------------------------ */
+
+void
+hub_snapshot_begin(Hub *hub, HubSnapshot *snapshot)
+{
+	snapshot->number = ++hub->snapshot_number;
+	snapshot->stale = false;
+	list_init(&snapshot->node);
+	list_push_back(&hub->snapshots, &snapshot->node);
+}
+
+void
+hub_snapshot_end(Hub *hub, HubSnapshot *snapshot)
+{
+	list_remove(&snapshot->node);
+	journal_prune(hub);
+}
+
+/* The rows of the snapshot, but for those that the journal knows better. */
+static void
+login_apply(Hub *hub, HubAccount *account, const HubLogin *login)
+{
+	EntryList *list = map_get(&hub->entries, account->id);
+
+	for (size_t i = 0; i < login->count; i++)
+	{
+		const HubMembership *row = &login->members[i];
+		const Entry *entry = journal_membership(hub, account->id, row->conversation_id);
+
+		if (!entry || entry->ver <= row->ver)
+			membership_apply(hub, account, row->conversation_id, row->ver, true);
+	}
+	if (!list)
+		return;
+	LIST_FOREACH(&list->entries, node)
+	{
+		const Entry *entry = list_entry(node, Entry, of_account);
+
+		if (entry->kind == PARLEY_EVENT_MEMBER &&
+			entry == journal_membership(hub, account->id, entry->subject))
+			membership_apply(hub, account, entry->subject, entry->ver, entry->active);
+	}
+}
+
+HubResult
+hub_connect(Hub *hub, HubConnection *connection, HubSnapshot *snapshot, const HubLogin *login)
+{
+	HubResult result = snapshot->stale ? HUB_STALE : journal_verdict(hub, login);
+
+	if (result == HUB_CONNECTED)
+	{
+		HubAccount *account = account_need(hub, login->account_id);
+
+		if (!connection->account)
+		{
+			connection->account = account;
+			list_init(&connection->of_account);
+			list_push_back(&account->connections, &connection->of_account);
+		}
+		connection->session_id = login->session_id;
+		connection->scope = login->scope;
+		login_apply(hub, account, login);
+		journal_learn_xmin(hub, login->snapshot_xmin);
+	}
+	hub_snapshot_end(hub, snapshot);
+	return result;
+}
+
+void
+hub_disconnect(Hub *hub, HubConnection *connection)
+{
+	HubAccount *account = connection->account;
+
+	if (!account)
+		return;
+	connection->account = NULL;
+	list_remove(&connection->of_account);
+	if (list_is_empty(&account->connections))
+		account_free(hub, account);
+}
+
+/* ---- fan-out ------------------------------------------------------------ */
+
+static void
+deliver_to_account(HubAccount *account, Event *event)
+{
+	LIST_FOREACH(&account->connections, node)
+	{
+		HubConnection *connection = list_entry(node, HubConnection, of_account);
+
+		if (connection->scope == 0 || event->conversation_id == 0 ||
+			connection->scope == event->conversation_id)
+			connection->deliver(connection, event);
+	}
+}
+
+static void
+deliver_to_members(const Hub *hub, Event *event)
+{
+	const Conversation *conversation = map_get(&hub->conversations, event->conversation_id);
+
+	if (!conversation)
+		return;
+	for (size_t i = 0; i < conversation->count; i++)
+		deliver_to_account(conversation->members[i]->account, event);
+}
+
+static void
+feed_conversation(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
+{
+	(void) xid;
+	(void) header;
+	deliver_to_members(hub, event);
+}
+
+static void
+feed_member(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
+{
+	HubAccount *account = map_get(&hub->accounts, header->account_id);
+	bool active = header->flags & PARLEY_EVENT_FLAG_ACTIVE;
+
+	journal_add(hub, &(Entry){.xid = xid,
+							  .kind = header->kind,
+							  .active = active,
+							  .account_id = header->account_id,
+							  .subject = header->conversation_id,
+							  .ver = header->number});
+	if (account && active)
+		membership_apply(hub, account, header->conversation_id, header->number, true);
+	deliver_to_members(hub, event);
+	if (!account || active)
+		return;
+	if (!map_get(&account->memberships, header->conversation_id))
+		deliver_to_account(account, event);
+	membership_apply(hub, account, header->conversation_id, header->number, false);
+}
+
+static void
+end_connections(HubAccount *account, int64_t session_id, HubEnd why)
+{
+	LIST_FOREACH(&account->connections, node)
+	{
+		HubConnection *connection = list_entry(node, HubConnection, of_account);
+
+		if (session_id == 0 || connection->session_id == session_id)
+			connection->end(connection, why);
+	}
+}
+
+static void
+feed_session(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
+{
+	HubAccount *account = map_get(&hub->accounts, header->account_id);
+
+	(void) event;
+	journal_add(hub, &(Entry){.xid = xid,
+							  .kind = header->kind,
+							  .account_id = header->account_id,
+							  .subject = header->number});
+	if (account)
+		end_connections(account, header->number, HUB_END_SESSION_REVOKED);
+}
+
+static void
+deliver_once(HubAccount *account, Event *event, uint64_t number)
+{
+	if (account->last_sent == number)
+		return;
+	account->last_sent = number;
+	deliver_to_account(account, event);
+}
+
+static void
+deliver_to_neighbours(Hub *hub, HubAccount *account, Event *event)
+{
+	uint64_t number = ++hub->sent;
+	size_t cursor = 0;
+	const Membership *membership;
+
+	deliver_once(account, event, number);
+	while ((membership = map_next(&account->memberships, &cursor, NULL)))
+	{
+		const Conversation *conversation = membership->conversation;
+
+		for (size_t i = 0; i < conversation->count; i++)
+			deliver_once(conversation->members[i]->account, event, number);
+	}
+}
+
+static void
+feed_account(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
+{
+	HubAccount *account = map_get(&hub->accounts, header->account_id);
+	bool gone = header->flags & PARLEY_EVENT_FLAG_GONE;
+
+	if (gone)
+		journal_add(hub,
+					&(Entry){.xid = xid, .kind = header->kind, .account_id = header->account_id});
+	if (account && event->length > 0)
+		deliver_to_neighbours(hub, account, event);
+	if (account && gone)
+		end_connections(account, 0, HUB_END_ACCOUNT_CLOSED);
+}
+
+static const struct
+{
+	uint8_t kind;
+	void (*feed)(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event);
+} event_rules[] = {
+	{PARLEY_EVENT_MESSAGE, feed_conversation}, {PARLEY_EVENT_READ, feed_conversation},
+	{PARLEY_EVENT_MEMBER, feed_member},		   {PARLEY_EVENT_SESSION, feed_session},
+	{PARLEY_EVENT_ACCOUNT, feed_account},
+};
+
+void
+hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
+{
+	for (size_t i = 0; i < lengthof(event_rules); i++)
+		if (event_rules[i].kind == header->kind)
+		{
+			Event *event = event_from_wire(header, json);
+
+			event_rules[i].feed(hub, xid, header, event);
+			event_unref(event);
+			return;
+		}
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static void
+journal_clear(Hub *hub)
+{
+	ListNode *first;
+
+	while ((first = list_first(&hub->journal)))
+		journal_remove(hub, list_entry(first, Entry, in_order));
+	hub->have_xmin = false;
+}
+
+void
+hub_reset(Hub *hub)
+{
+	size_t cursor = 0;
+	HubAccount *account;
+
+	LIST_FOREACH(&hub->snapshots, node)
+	{
+		list_entry(node, HubSnapshot, node)->stale = true;
+	}
+	while ((account = map_next(&hub->accounts, &cursor, NULL)))
+	{
+		account_forget_memberships(hub, account);
+		end_connections(account, 0, HUB_END_FEED_LOST);
+	}
+	journal_clear(hub);
+}
+
+int64_t
+hub_account_id(const HubConnection *connection)
+{
+	return connection->account ? connection->account->id : 0;
+}
+
+void
+hub_online_accounts(const Hub *hub, Buffer *ids)
+{
+	size_t cursor = 0;
+	int64_t id;
+
+	while (map_next(&hub->accounts, &cursor, &id))
+		buffer_append(ids, &id, sizeof(id));
+}
+
+void
+hub_counts(const Hub *hub, HubCounts *counts)
+{
+	*counts = (HubCounts){.accounts = hub->accounts.count,
+						  .conversations = hub->conversations.count,
+						  .memberships = hub->memberships,
+						  .journal = hub->journal_count};
+}
+
+void
+hub_free(Hub *hub)
+{
+	journal_clear(hub);
+	map_free(&hub->entries);
+	map_free(&hub->conversations);
+	map_free(&hub->accounts);
+	free(hub);
+}

@@ -1,0 +1,144 @@
+/*
+ * hub.h
+ *	  Who gets which event: conversation → accounts → connections, kept right by the
+ *	  feed itself (invariant I5).
+ *
+ * Membership is known per (conversation, account) for accounts that are connected
+ * here.  It has two sources, the snapshot that a connection brings from
+ * chat.gateway_connect and the member events of the feed; both carry the membership's
+ * `ver`, and the greater one counts.  A commit is in the WAL a moment before it is
+ * visible, so a snapshot may be older than what the feed has said already.
+ * Therefore a journal keeps member, session and account events until no snapshot can
+ * be older than they are (its xmin is past their xid), and each snapshot is corrected
+ * by it.
+ *
+ * The hub knows no sockets: a connection is a struct with two functions.
+ */
+#ifndef PARLEY_HUB_H
+#define PARLEY_HUB_H
+
+#include "event.h"
+#include "util.h"
+#include "wire.h"
+
+typedef struct Hub Hub;
+typedef struct HubAccount HubAccount;
+
+typedef enum HubEnd
+{
+	HUB_END_SESSION_REVOKED,
+	HUB_END_ACCOUNT_CLOSED,
+	HUB_END_FEED_LOST
+} HubEnd;
+
+/* Embedded in its owner, all zero at first but for the two functions. */
+typedef struct HubConnection
+{
+	/*
+	 * Takes a reference if it keeps the event.  Neither function may call the hub:
+	 * what has to follow (such as hub_disconnect) comes from a later turn of the loop.
+	 */
+	void (*deliver)(struct HubConnection *connection, Event *event);
+	void (*end)(struct HubConnection *connection, HubEnd why);
+
+	/* Private. */
+	HubAccount *account; /* NULL: not connected */
+	int64_t session_id;
+	int64_t scope;
+	ListNode of_account;
+} HubConnection;
+
+typedef struct HubHandlers
+{
+	/* The first connection of an account came, the last one went. */
+	void (*on_online)(void *arg, int64_t account_id);
+	void (*on_offline)(void *arg, int64_t account_id);
+} HubHandlers;
+
+/*
+ * A question to the database whose answer is a membership snapshot.  Begin it before
+ * asking, end it when the answer is used or thrown away.
+ */
+typedef struct HubSnapshot
+{
+	ListNode node;
+	uint64_t number;
+	bool stale; /* the feed was lost meanwhile: ask again */
+} HubSnapshot;
+
+typedef struct HubMembership
+{
+	int64_t conversation_id;
+	int64_t ver;
+} HubMembership;
+
+/* What a connection is to be connected as; `members` has `count` rows. */
+typedef struct HubLogin
+{
+	int64_t account_id;
+	int64_t session_id;
+	int64_t scope; /* only this conversation; 0: all */
+	int64_t snapshot_xmin;
+	const HubMembership *members;
+	size_t count;
+} HubLogin;
+
+typedef enum HubResult
+{
+	HUB_CONNECTED,
+	HUB_STALE,			 /* the feed was lost since the snapshot began: ask again */
+	HUB_SESSION_REVOKED, /* the feed said so while the question was under way */
+	HUB_ACCOUNT_CLOSED
+} HubResult;
+
+Hub *hub_create(const HubHandlers *handlers, void *arg) MUST_CHECK;
+
+/* All connections must have gone. */
+void hub_free(Hub *hub);
+
+void hub_snapshot_begin(Hub *hub, HubSnapshot *snapshot);
+
+/* Also called by hub_connect(); safe to repeat. */
+void hub_snapshot_end(Hub *hub, HubSnapshot *snapshot);
+
+/*
+ * Connects, or renews the login of a connection of the same account.  Ends the
+ * snapshot.  Unless HUB_CONNECTED, the connection is as it was before.
+ */
+HubResult hub_connect(Hub *hub, HubConnection *connection, HubSnapshot *snapshot,
+					  const HubLogin *login) MUST_CHECK;
+
+/* Safe when it is not connected. */
+void hub_disconnect(Hub *hub, HubConnection *connection);
+
+/*
+ * One event of the feed, in the feed's order.  A member event that admits someone
+ * takes effect before it is sent out, one that removes someone after that (the one
+ * removed gets it too).  user_updated goes to the account itself and to those who
+ * share a conversation with it.
+ */
+void hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json);
+
+/*
+ * The feed was lost: all that the hub knows may be wrong.  Ends every connection
+ * (HUB_END_FEED_LOST), makes every snapshot stale, forgets memberships and journal.
+ */
+void hub_reset(Hub *hub);
+
+/* The account of a connected connection, else 0. */
+int64_t hub_account_id(const HubConnection *connection);
+
+/* Appends the ids (int64_t) of all accounts that are connected. */
+void hub_online_accounts(const Hub *hub, Buffer *ids);
+
+typedef struct HubCounts
+{
+	size_t accounts;
+	size_t conversations;
+	size_t memberships;
+	size_t journal;
+} HubCounts;
+
+void hub_counts(const Hub *hub, HubCounts *counts);
+
+#endif /* PARLEY_HUB_H */

@@ -1,0 +1,160 @@
+/*
+ * session.h
+ *	  One WebSocket client: its state, its outbox, its deadlines.
+ *
+ * The socket is behind a SessionTransport, so this file knows no libwebsockets.
+ * Every change of state goes through one function (session_move in session.c):
+ *
+ *	 OPEN ──token──> WAITING ──feed streams──> ASKING ──welcome──> LIVE
+ *	 any ──> CLOSING (what is queued goes out, then a close frame) ──> CLOSED
+ *
+ * A session is counted by reference: the transport holds one, and so does everything
+ * that answers later (a send in a batch, a request to the database).
+ */
+#ifndef PARLEY_SESSION_H
+#define PARLEY_SESSION_H
+
+#include "event.h"
+#include "hub.h"
+#include "loop.h"
+#include "pgpool.h"
+#include "problem.h"
+#include "timerwheel.h"
+#include "util.h"
+
+/*
+ * X(symbol, close code, reason).  RFC 6455 leaves 4000–4999 to applications; ours:
+ * up to 4499 the client is to reconnect, from 4500 on it must not without a change.
+ */
+#define SESSION_CLOSES(X) \
+	X(SERVER_SHUTDOWN, 4000, "server_shutdown") \
+	X(AUTH_TIMEOUT, 4001, "auth_timeout") \
+	X(TOKEN_EXPIRED, 4002, "token_expired") \
+	X(SLOW_CONSUMER, 4003, "slow_consumer") \
+	X(FEED_RESET, 4004, "feed_reset") \
+	X(UNAVAILABLE, 4005, "unavailable") \
+	X(UNAUTHENTICATED, 4500, "unauthenticated") \
+	X(SESSION_REVOKED, 4501, "session_revoked") \
+	X(ACCOUNT_CLOSED, 4502, "account_closed") \
+	X(PROTOCOL_ERROR, 4503, "protocol_error") \
+	X(TOO_MANY_CONNECTIONS, 4504, "too_many_connections") \
+	X(INVALID_UTF8, 1007, "invalid_utf8")
+
+typedef enum SessionClose
+{
+#define SESSION_CLOSE_ENUM(symbol, code, reason) SESSION_CLOSE_##symbol,
+	SESSION_CLOSES(SESSION_CLOSE_ENUM)
+#undef SESSION_CLOSE_ENUM
+	SESSION_CLOSE_COUNT
+} SessionClose;
+
+int session_close_code(SessionClose close);
+const char *session_close_reason(SessionClose close);
+
+typedef enum SessionState
+{
+	SESSION_OPEN,	 /* no token yet */
+	SESSION_WAITING, /* has a token; waits until the feed streams */
+	SESSION_ASKING,	 /* the database is looking at the token */
+	SESSION_LIVE,	 /* welcomed; gets events */
+	SESSION_CLOSING, /* will be closed when the outbox is empty */
+	SESSION_CLOSED	 /* the socket is gone */
+} SessionState;
+
+typedef struct Session Session;
+typedef struct Sessions Sessions;
+
+/* What a session needs of its socket; `socket` is what sessions_open() was given. */
+typedef struct SessionTransport
+{
+	/* Sends a frame; the socket keeps (copies) what it cannot send. False: broken. */
+	bool (*write)(void *socket, Event *frame);
+
+	/* Whether the socket still holds something unsent. */
+	bool (*is_choked)(void *socket);
+
+	/* Asks for a call of session_writable(). */
+	void (*want_writable)(void *socket);
+
+	/* Sends a ping; false: broken.  Only when it is not choked. */
+	bool (*ping)(void *socket);
+
+	/* Off: frames of the client are left in the kernel. */
+	void (*set_reading)(void *socket, bool on);
+
+	/* Drops the connection without a close frame, from a later turn of the loop. */
+	void (*abort)(void *socket);
+} SessionTransport;
+
+typedef struct SessionsOptions
+{
+	Loop *loop;
+	TimerWheel *wheel;
+	PgPool *pool;
+	Hub *hub;
+	int64_t auth_timeout_ms;
+	int64_t heartbeat_ms;
+	size_t max_outbox_bytes;
+} SessionsOptions;
+
+Sessions *sessions_create(const SessionsOptions *options) MUST_CHECK;
+
+/* All sessions must have gone. */
+void sessions_free(Sessions *sessions);
+
+/* While the feed does not stream, clients with a token wait for it. */
+void sessions_set_feed(Sessions *sessions, bool streaming);
+
+void sessions_close_all(Sessions *sessions, SessionClose why);
+size_t sessions_count(const Sessions *sessions);
+
+/* ---- for the transport -------------------------------------------------- */
+
+/* A new socket; `scope` is a conversation id or 0.  The transport owns the reference. */
+Session *sessions_open(Sessions *sessions, const SessionTransport *transport, void *socket,
+					   int64_t scope) MUST_CHECK;
+
+/* The socket takes data again: drains the outbox. */
+void session_writable(Session *session);
+
+/* True when the close frame is to be sent now. */
+bool session_wants_close(const Session *session, SessionClose *why);
+
+/* Anything came in: the client is alive. */
+void session_heard(Session *session);
+
+/* The socket is gone; takes the transport's reference. */
+void session_closed(Session *session);
+
+/* ---- for what the client asks ------------------------------------------- */
+
+/*
+ * Starts (or, when live, renews) the login.  The answer is a `welcome`, or an `error`
+ * and a close.  `request_id` may be NULL.
+ */
+void session_authenticate(Session *session, const char *token, const char *request_id);
+
+/* Takes what is in the buffer as one frame; replies are never dropped silently: a
+ * client that does not read them is closed as slow_consumer. */
+void session_reply(Session *session, const Buffer *payload);
+void session_problem(Session *session, ProblemId id, const char *request_id, const char *message);
+
+/* From the first call on that counts, all others are ignored. */
+void session_close(Session *session, SessionClose why);
+
+/*
+ * One more (or one less) request of this client is under way; a client with too
+ * many is not read until some are answered.
+ */
+void session_request_begin(Session *session);
+void session_request_end(Session *session);
+
+Session *session_ref(Session *session);
+void session_unref(Session *session);
+
+SessionState session_state(const Session *session);
+int64_t session_account_id(const Session *session);
+int64_t session_scope(const Session *session);
+uint64_t session_id(const Session *session); /* for the log */
+
+#endif /* PARLEY_SESSION_H */

@@ -36,7 +36,7 @@ PG_FUNCTION_INFO_V1(chat_gateway_presence);
 static bool
 IsUsername(const char *name)
 {
-	size_t		length = strlen(name);
+	size_t length = strlen(name);
 
 	if (length < 1 || length > USERNAME_MAX || !isalnum((unsigned char) name[0]))
 		return false;
@@ -49,8 +49,7 @@ CheckUsername(const char *name)
 {
 	if (!IsUsername(name))
 		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME),
-				 errmsg("the user name is not valid"),
+				(ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME), errmsg("the user name is not valid"),
 				 errhint("Use 1 to %d letters (a-z), digits, dots, dashes and underscores; "
 						 "the first a letter or a digit.",
 						 USERNAME_MAX)));
@@ -63,7 +62,7 @@ CheckUsername(const char *name)
 static bool
 IsEmail(const char *email)
 {
-	size_t		length = strlen(email);
+	size_t length = strlen(email);
 	const char *at = strrchr(email, '@');
 
 	if (length > EMAIL_MAX || at == NULL || at == email || at[1] == '\0')
@@ -101,8 +100,8 @@ static SpiQuery insert_secret = {
 	.argtypes = {INT8OID, TEXTOID},
 };
 
-static void pg_attribute_noreturn()
-RaiseTaken(const char *username)
+static void
+pg_attribute_noreturn() RaiseTaken(const char *username)
 {
 	if (SpiRun(&username_exists, SpiArgs(SpiText(username))) > 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USERNAME_TAKEN),
@@ -115,8 +114,8 @@ int64
 AccountCreate(const char *username, const char *email, const char *password,
 			  const char *display_name)
 {
-	char	   *hash;
-	int64		id;
+	char *hash;
+	int64 id;
 
 	CheckUsername(username);
 	CheckEmail(email);
@@ -152,7 +151,7 @@ AccountFind(const char *username)
 int64
 AccountRequire(const char *username)
 {
-	int64		id = AccountFind(username);
+	int64 id = AccountFind(username);
 
 	if (id == 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
@@ -169,8 +168,8 @@ static SpiQuery show_user = {
 Datum
 AccountShow(int64 account_id)
 {
-	Datum		user;
-	bool		isnull;
+	Datum user;
+	bool isnull;
 
 	SpiBegin();
 	if (SpiRun(&show_user, SpiArgs(SpiInt64(account_id))) == 0)
@@ -209,7 +208,7 @@ static SpiQuery search_users = {
 static char *
 PrefixPattern(const char *query)
 {
-	char	   *lower = str_tolower(query, strlen(query), DEFAULT_COLLATION_OID);
+	char *lower = str_tolower(query, strlen(query), DEFAULT_COLLATION_OID);
 	StringInfoData pattern;
 
 	initStringInfo(&pattern);
@@ -226,13 +225,12 @@ PrefixPattern(const char *query)
 Datum
 chat_search_users(PG_FUNCTION_ARGS)
 {
-	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		caller = IdentityRequire();
-	int			limit = CheckLimit(PG_GETARG_INT32(1), MAX_SEARCH_RESULTS);
+	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64 caller = IdentityRequire();
+	int limit = CheckLimit(PG_GETARG_INT32(1), MAX_SEARCH_RESULTS);
 
 	return SpiReturnRows(fcinfo, &search_users,
-						 SpiArgs(SpiText(PrefixPattern(query)), SpiInt64(caller),
-								 SpiInt32(limit)));
+						 SpiArgs(SpiText(PrefixPattern(query)), SpiInt64(caller), SpiInt32(limit)));
 }
 
 /* ---- who is online ------------------------------------------------------ */

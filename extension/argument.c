@@ -66,9 +66,9 @@ void
 CheckName(const char *what, const char *name, int max)
 {
 	if (IsBlank(name) || HasControlCharacter(name) || pg_mbstrlen(name) > max)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
-						errmsg("the %s is not valid", what),
-						errhint("Use 1 to %d characters, none of them a control character.", max)));
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
+				 errhint("Use 1 to %d characters, none of them a control character.", max)));
 }
 
 int

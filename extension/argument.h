@@ -27,6 +27,6 @@ extern void CheckName(const char *what, const char *name, int max);
 extern bool IsBlank(const char *text);
 
 /* How many results are wanted: 1 to max, and a larger number is cut to max. */
-extern int	CheckLimit(int wanted, int max);
+extern int CheckLimit(int wanted, int max);
 
 #endif /* PARLEY_ARGUMENT_H */

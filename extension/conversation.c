@@ -6,10 +6,8 @@
 
 #include "conversation.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -17,11 +15,12 @@
 #include "argument.h"
 #include "errors.h"
 #include "identity.h"
+#include "result.h"
 #include "spi.h"
 
 #define GROUP_NAME_MAX_CHARACTERS 100
-#define GROUP_START_MAX 500		/* members that a group can be made with */
-#define MAX_CONVERSATIONS 200	/* of one answer */
+#define GROUP_START_MAX 500	  /* members that a group can be made with */
+#define MAX_CONVERSATIONS 200 /* of one answer */
 
 PG_FUNCTION_INFO_V1(chat_direct);
 PG_FUNCTION_INFO_V1(chat_create_group);
@@ -47,7 +46,7 @@ ConversationRaiseNotFound(int64 conversation_id)
 void
 ConversationRequireMember(int64 conversation_id, int64 account_id)
 {
-	bool		found;
+	bool found;
 
 	SpiBegin();
 	found = SpiRun(&is_member, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) > 0;
@@ -110,8 +109,8 @@ static SpiQuery show_stats = {
 static Datum
 ShowConversation(int64 conversation_id, int64 account_id)
 {
-	Datum		info;
-	bool		isnull;
+	Datum info;
+	bool isnull;
 
 	SpiBegin();
 	if (SpiRun(&show_conversation, SpiArgs(SpiInt64(account_id), SpiInt64(conversation_id))) == 0)
@@ -130,11 +129,10 @@ chat_conversation(PG_FUNCTION_ARGS)
 Datum
 chat_conversations(PG_FUNCTION_ARGS)
 {
-	int64		caller = IdentityRequire();
-	int			limit;
+	int64 caller = IdentityRequire();
+	int limit;
 
-	limit = CheckLimit(PG_ARGISNULL(0) ? MAX_CONVERSATIONS : PG_GETARG_INT32(0),
-					   MAX_CONVERSATIONS);
+	limit = CheckLimit(PG_ARGISNULL(0) ? MAX_CONVERSATIONS : PG_GETARG_INT32(0), MAX_CONVERSATIONS);
 	return SpiReturnRows(fcinfo, &list_conversations,
 						 SpiArgs(SpiInt64(caller), SpiInt32(limit), SpiFunctionArg(fcinfo, 1)));
 }
@@ -142,20 +140,16 @@ chat_conversations(PG_FUNCTION_ARGS)
 Datum
 chat_stats(PG_FUNCTION_ARGS)
 {
-	int64		caller = IdentityRequire();
-	TupleDesc	description;
-	Datum		values[3];
-	bool		nulls[3] = {false};
+	int64 caller = IdentityRequire();
+	Datum values[3];
+	bool nulls[3] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the function must return a row of three numbers")));
 	SpiBegin();
 	SpiRun(&show_stats, SpiArgs(SpiInt64(caller)));
 	for (int i = 0; i < 3; i++)
 		values[i] = Int64GetDatum(SpiGetInt64(0, i + 1));
 	SpiEnd();
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }
 
 /* ---- making ------------------------------------------------------------- */
@@ -188,7 +182,7 @@ static SpiQuery insert_members = {
 static int64
 MakeConversation(int64 id, const char *name, int64 caller, const int64 *members, int count)
 {
-	Datum	   *elements = palloc(count * sizeof(Datum));
+	Datum *elements = palloc(count * sizeof(Datum));
 	NullableDatum list;
 
 	for (int i = 0; i < count; i++)
@@ -233,7 +227,7 @@ FindOrMakeDirect(int64 caller, int64 other, bool *created)
 	if (SpiRun(&insert_pair, pair) > 0)
 	{
 		*created = true;
-		return MakeConversation(SpiGetInt64(0, 1), NULL, caller, (int64[]) {caller, other}, 2);
+		return MakeConversation(SpiGetInt64(0, 1), NULL, caller, (int64[]){caller, other}, 2);
 	}
 	if (SpiRun(&find_pair, pair) == 0)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -244,18 +238,14 @@ FindOrMakeDirect(int64 caller, int64 other, bool *created)
 Datum
 chat_direct(PG_FUNCTION_ARGS)
 {
-	char	   *username = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		caller = IdentityRequire();
-	int64		other;
-	int64		conversation_id;
-	bool		created;
-	TupleDesc	description;
-	Datum		values[2];
-	bool		nulls[2] = {false};
+	char *username = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64 caller = IdentityRequire();
+	int64 other;
+	int64 conversation_id;
+	bool created;
+	Datum values[2];
+	bool nulls[2] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the function must return chat.direct_result")));
 	SpiBegin();
 	other = AccountRequire(username);
 	if (other == caller)
@@ -266,7 +256,7 @@ chat_direct(PG_FUNCTION_ARGS)
 
 	values[0] = ShowConversation(conversation_id, caller);
 	values[1] = BoolGetDatum(created);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }
 
 static bool
@@ -284,10 +274,10 @@ Contains(const int64 *ids, int count, int64 id)
 static int64 *
 ResolveMembers(ArrayType *usernames, int64 caller, int *count)
 {
-	Datum	   *names;
-	bool	   *nulls;
-	int			named;
-	int64	   *ids;
+	Datum *names;
+	bool *nulls;
+	int named;
+	int64 *ids;
 
 	deconstruct_array(usernames, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &named);
 	if (named > GROUP_START_MAX)
@@ -298,7 +288,7 @@ ResolveMembers(ArrayType *usernames, int64 caller, int *count)
 	*count = 1;
 	for (int i = 0; i < named; i++)
 	{
-		int64		id;
+		int64 id;
 
 		if (nulls[i])
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
@@ -313,12 +303,12 @@ ResolveMembers(ArrayType *usernames, int64 caller, int *count)
 Datum
 chat_create_group(PG_FUNCTION_ARGS)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	ArrayType  *usernames = PG_GETARG_ARRAYTYPE_P(1);
-	int64		caller = IdentityRequire();
-	int64	   *members;
-	int			count;
-	int64		conversation_id;
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ArrayType *usernames = PG_GETARG_ARRAYTYPE_P(1);
+	int64 caller = IdentityRequire();
+	int64 *members;
+	int count;
+	int64 conversation_id;
 
 	CheckName("name of the group", name, GROUP_NAME_MAX_CHARACTERS);
 	SpiBegin();

@@ -40,32 +40,32 @@
 typedef struct DecoderState
 {
 	MemoryContext scratch;
-	StringInfoData chunk;		/* room for the chunk header, then events */
-	uint32		events;			/* in the chunk */
-	bool		begun;			/* a chunk of this transaction is out */
+	StringInfoData chunk; /* room for the chunk header, then events */
+	uint32 events;		  /* in the chunk */
+	bool begun;			  /* a chunk of this transaction is out */
 } DecoderState;
 
 /* One changed row: its feed columns in the order that the feed table states. */
 typedef struct Change
 {
-	bool		is_update;
-	EventValue	columns[FEED_MAX_COLUMNS];
+	bool is_update;
+	EventValue columns[FEED_MAX_COLUMNS];
 } Change;
 
 /* Fills header and JSON; false if the change is no event. */
-typedef bool (*EventWriter) (const Change *change, ParleyEvent *event, StringInfo json);
+typedef bool (*EventWriter)(const Change *change, ParleyEvent *event, StringInfo json);
 
 typedef struct FeedColumn
 {
 	const char *name;
-	Oid			type;
+	Oid type;
 } FeedColumn;
 
 typedef struct FeedTable
 {
 	const char *name;
 	EventWriter write;
-	FeedColumn	columns[FEED_MAX_COLUMNS];	/* ends at the first without a name */
+	FeedColumn columns[FEED_MAX_COLUMNS]; /* ends at the first without a name */
 } FeedTable;
 
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
@@ -230,7 +230,7 @@ WriteAccount(const Change *change, ParleyEvent *event, StringInfo json)
 	EventJsonText(&user, "display_name", columns[ACCOUNT_DISPLAY_NAME]);
 	EventJsonText(&user, "avatar_url", columns[ACCOUNT_AVATAR_URL]);
 	EventJsonText(&user, "bio", columns[ACCOUNT_BIO]);
-	user.data[0] = '{';			/* in place of the first comma */
+	user.data[0] = '{'; /* in place of the first comma */
 	EventJsonEnd(&user);
 
 	EventJsonBegin(json, "user_updated");
@@ -240,44 +240,48 @@ WriteAccount(const Change *change, ParleyEvent *event, StringInfo json)
 }
 
 static const FeedTable feed_tables[] = {
-	{"message", WriteMessage,
-		{[MESSAGE_CONVERSATION_ID] = {"conversation_id", INT8OID},
-		 [MESSAGE_SEQ] = {"seq", INT8OID},
-		 [MESSAGE_SENDER_ID] = {"sender_id", INT8OID},
-		 [MESSAGE_SENDER_NAME] = {"sender_name", TEXTOID},
-		 [MESSAGE_CONTENT] = {"content", TEXTOID},
-		 [MESSAGE_CLIENT_ID] = {"client_id", UUIDOID},
-		 [MESSAGE_REPLY_TO] = {"reply_to", INT8OID},
-		 [MESSAGE_CREATED_AT] = {"created_at", TIMESTAMPTZOID}}},
-	{"member", WriteMember,
-		{[MEMBER_CONVERSATION_ID] = {"conversation_id", INT8OID},
-		 [MEMBER_ACCOUNT_ID] = {"account_id", INT8OID},
-		 [MEMBER_ROLE] = {"role", TEXTOID},
-		 [MEMBER_STATE] = {"state", TEXTOID},
-		 [MEMBER_READ_SEQ] = {"read_seq", INT8OID},
-		 [MEMBER_VER] = {"ver", INT8OID},
-		 [MEMBER_CHANGED] = {"changed", CHAROID}}},
-	{"session", WriteSession,
-		{[SESSION_ID] = {"id", INT8OID},
-		 [SESSION_ACCOUNT_ID] = {"account_id", INT8OID},
-		 [SESSION_ENDED_AT] = {"ended_at", TIMESTAMPTZOID}}},
-	{"account", WriteAccount,
-		{[ACCOUNT_ID] = {"id", INT8OID},
-		 [ACCOUNT_USERNAME] = {"username", TEXTOID},
-		 [ACCOUNT_DISPLAY_NAME] = {"display_name", TEXTOID},
-		 [ACCOUNT_AVATAR_URL] = {"avatar_url", TEXTOID},
-		 [ACCOUNT_BIO] = {"bio", TEXTOID},
-		 [ACCOUNT_CLOSED_AT] = {"closed_at", TIMESTAMPTZOID}}},
+	{"message",
+	 WriteMessage,
+	 {[MESSAGE_CONVERSATION_ID] = {"conversation_id", INT8OID},
+	  [MESSAGE_SEQ] = {"seq", INT8OID},
+	  [MESSAGE_SENDER_ID] = {"sender_id", INT8OID},
+	  [MESSAGE_SENDER_NAME] = {"sender_name", TEXTOID},
+	  [MESSAGE_CONTENT] = {"content", TEXTOID},
+	  [MESSAGE_CLIENT_ID] = {"client_id", UUIDOID},
+	  [MESSAGE_REPLY_TO] = {"reply_to", INT8OID},
+	  [MESSAGE_CREATED_AT] = {"created_at", TIMESTAMPTZOID}}},
+	{"member",
+	 WriteMember,
+	 {[MEMBER_CONVERSATION_ID] = {"conversation_id", INT8OID},
+	  [MEMBER_ACCOUNT_ID] = {"account_id", INT8OID},
+	  [MEMBER_ROLE] = {"role", TEXTOID},
+	  [MEMBER_STATE] = {"state", TEXTOID},
+	  [MEMBER_READ_SEQ] = {"read_seq", INT8OID},
+	  [MEMBER_VER] = {"ver", INT8OID},
+	  [MEMBER_CHANGED] = {"changed", CHAROID}}},
+	{"session",
+	 WriteSession,
+	 {[SESSION_ID] = {"id", INT8OID},
+	  [SESSION_ACCOUNT_ID] = {"account_id", INT8OID},
+	  [SESSION_ENDED_AT] = {"ended_at", TIMESTAMPTZOID}}},
+	{"account",
+	 WriteAccount,
+	 {[ACCOUNT_ID] = {"id", INT8OID},
+	  [ACCOUNT_USERNAME] = {"username", TEXTOID},
+	  [ACCOUNT_DISPLAY_NAME] = {"display_name", TEXTOID},
+	  [ACCOUNT_AVATAR_URL] = {"avatar_url", TEXTOID},
+	  [ACCOUNT_BIO] = {"bio", TEXTOID},
+	  [ACCOUNT_CLOSED_AT] = {"closed_at", TIMESTAMPTZOID}}},
 };
 
 /* ---- which relation is which table -------------------------------------- */
 
 typedef struct RelationEntry
 {
-	Oid			relid;			/* hash key */
-	uint64		generation;		/* of the catalogs, when this was looked up */
-	const FeedTable *table;		/* NULL: not of the feed */
-	AttrNumber	attnums[FEED_MAX_COLUMNS];
+	Oid relid;				/* hash key */
+	uint64 generation;		/* of the catalogs, when this was looked up */
+	const FeedTable *table; /* NULL: not of the feed */
+	AttrNumber attnums[FEED_MAX_COLUMNS];
 } RelationEntry;
 
 static HTAB *relations = NULL;
@@ -292,13 +296,13 @@ NoteCatalogChange(Datum arg, Oid relid)
 static void
 InitRelations(void)
 {
-	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(RelationEntry)};
+	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(RelationEntry)};
 
 	if (relations)
 		return;
 	control.hcxt = CacheMemoryContext;
-	relations = hash_create("pg_parley relations", 128, &control,
-							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	relations =
+		hash_create("pg_parley relations", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(NoteCatalogChange, (Datum) 0);
 }
 
@@ -327,7 +331,7 @@ ResolveColumns(const FeedTable *table, TupleDesc description, AttrNumber *attnum
 static bool
 IsNameOf(const char *relation_name, const char *table_name)
 {
-	size_t		length = strlen(table_name);
+	size_t length = strlen(table_name);
 	const char *rest = relation_name + length;
 
 	if (strncmp(relation_name, table_name, length) != 0)
@@ -356,15 +360,15 @@ FindTable(Relation relation, AttrNumber *attnums)
 static const RelationEntry *
 GetRelationEntry(Relation relation)
 {
-	Oid			relid = RelationGetRelid(relation);
-	bool		found;
+	Oid relid = RelationGetRelid(relation);
+	bool found;
 	RelationEntry *entry = hash_search(relations, &relid, HASH_ENTER, &found);
 
 	if (!found || entry->generation != catalog_generation)
 	{
-		uint64		generation = catalog_generation;
+		uint64 generation = catalog_generation;
 
-		entry->generation = 0;	/* an error below must not leave it looking valid */
+		entry->generation = 0; /* an error below must not leave it looking valid */
 		entry->table = FindTable(relation, entry->attnums);
 		entry->generation = generation;
 	}
@@ -411,7 +415,7 @@ SendChunk(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last)
 static void
 AddEvent(DecoderState *state, ParleyEvent *event, StringInfo json)
 {
-	uint8		header[PARLEY_EVENT_HEADER_SIZE];
+	uint8 header[PARLEY_EVENT_HEADER_SIZE];
 
 	event->length = json->len;
 	parley_put_event(header, event);
@@ -426,12 +430,11 @@ static void
 RequireOurWire(const char *wanted)
 {
 	if (wanted == NULL || strcmp(wanted, CppAsString2(PARLEY_WIRE_VERSION)) != 0)
-		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_WIRE_MISMATCH),
-				 errmsg("this pg_parley speaks wire version %d, the client asks for %s",
-						PARLEY_WIRE_VERSION, wanted ? wanted : "none"),
-				 errhint("Install parley-pushd and the extension's library from the same "
-						 "release, then restart parley-pushd.")));
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_WIRE_MISMATCH),
+						errmsg("this pg_parley speaks wire version %d, the client asks for %s",
+							   PARLEY_WIRE_VERSION, wanted ? wanted : "none"),
+						errhint("Install parley-pushd and the extension's library from the same "
+								"release, then restart parley-pushd.")));
 }
 
 static void
@@ -439,12 +442,12 @@ Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_init)
 {
 	DecoderState *state = palloc0(sizeof(DecoderState));
 	const char *wire = NULL;
-	ListCell   *cell;
+	ListCell *cell;
 
 	options->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
 	foreach(cell, ctx->output_plugin_options)
 	{
-		DefElem    *option = lfirst(cell);
+		DefElem *option = lfirst(cell);
 
 		if (strcmp(option->defname, PARLEY_WIRE_OPTION) != 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -455,8 +458,8 @@ Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_init)
 		RequireOurWire(wire);
 
 	InitRelations();
-	state->scratch = AllocSetContextCreate(ctx->context, "pg_parley change",
-										   ALLOCSET_DEFAULT_SIZES);
+	state->scratch =
+		AllocSetContextCreate(ctx->context, "pg_parley change", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&state->chunk);
 	ResetChunk(state);
 	ctx->output_plugin_private = state;
@@ -474,21 +477,20 @@ BeginTransaction(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 static void
 GetChange(Change *change, const RelationEntry *entry, Relation relation, HeapTuple tuple)
 {
-	TupleDesc	description = RelationGetDescr(relation);
-	Datum	   *values = palloc(description->natts * sizeof(Datum));
-	bool	   *nulls = palloc(description->natts * sizeof(bool));
+	TupleDesc description = RelationGetDescr(relation);
+	Datum *values = palloc(description->natts * sizeof(Datum));
+	bool *nulls = palloc(description->natts * sizeof(bool));
 
 	heap_deform_tuple(tuple, description, values, nulls);
 	for (int i = 0; i < FEED_MAX_COLUMNS && entry->table->columns[i].name; i++)
 	{
-		int			n = entry->attnums[i] - 1;
-		bool		varlena = TupleDescAttr(description, n)->attlen == -1;
+		int n = entry->attnums[i] - 1;
+		bool varlena = TupleDescAttr(description, n)->attlen == -1;
 
-		change->columns[i] = (EventValue) {
+		change->columns[i] = (EventValue){
 			.value = values[n],
 			.isnull = nulls[n],
-			.absent = varlena && !nulls[n] &&
-				VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(values[n])),
+			.absent = varlena && !nulls[n] && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(values[n])),
 		};
 	}
 }
@@ -497,7 +499,7 @@ static void
 WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
 			const ReorderBufferChange *reordered, HeapTuple tuple)
 {
-	Change		change = {.is_update = reordered->action == REORDER_BUFFER_CHANGE_UPDATE};
+	Change change = {.is_update = reordered->action == REORDER_BUFFER_CHANGE_UPDATE};
 	ParleyEvent event = {0};
 	StringInfoData json;
 
@@ -513,7 +515,7 @@ DecodeChange(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relati
 {
 	DecoderState *state = ctx->output_plugin_private;
 	const RelationEntry *entry = GetRelationEntry(relation);
-	HeapTuple	tuple;
+	HeapTuple tuple;
 	MemoryContext old;
 
 	if (entry->table == NULL || (reordered->action != REORDER_BUFFER_CHANGE_INSERT &&

@@ -8,7 +8,7 @@
 
 typedef struct ErrorRow
 {
-	char		sqlstate[6];
+	char sqlstate[6];
 	const char *name;
 } ErrorRow;
 

@@ -16,7 +16,7 @@
 #include "wire.h"
 
 /* Stands where errcode() stands in an ereport. */
-extern int	ParleyErrcode(ParleyError error);
+extern int ParleyErrcode(ParleyError error);
 
 /* The stable code, e.g. "username_taken"; static storage. */
 extern const char *ParleyErrorName(ParleyError error);

@@ -82,8 +82,8 @@ EventJsonTime(StringInfo json, const char *name, EventValue value)
 {
 	if (BeginMember(json, name, value))
 	{
-		char		text[MAXDATELEN + 1];
-		const int	utc = 0;
+		char text[MAXDATELEN + 1];
+		const int utc = 0;
 
 		JsonEncodeDateTime(text, value.value, TIMESTAMPTZOID, &utc);
 		appendStringInfo(json, "\"%s\"", text);

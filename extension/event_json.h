@@ -14,9 +14,9 @@
 /* A column of a decoded row; `absent`: an unchanged value that the WAL leaves out. */
 typedef struct EventValue
 {
-	Datum		value;
-	bool		isnull;
-	bool		absent;
+	Datum value;
+	bool isnull;
+	bool absent;
 } EventValue;
 
 /* {"type":"<type>"  and  } */
@@ -24,10 +24,10 @@ extern void EventJsonBegin(StringInfo json, const char *type);
 extern void EventJsonEnd(StringInfo json);
 
 /* ,"<name>":<value>  An absent value is left out, a null one is null. */
-extern void EventJsonInt(StringInfo json, const char *name, EventValue value);	/* bigint */
+extern void EventJsonInt(StringInfo json, const char *name, EventValue value); /* bigint */
 extern void EventJsonText(StringInfo json, const char *name, EventValue value);
 extern void EventJsonUuid(StringInfo json, const char *name, EventValue value);
-extern void EventJsonTime(StringInfo json, const char *name, EventValue value);	/* timestamptz */
+extern void EventJsonTime(StringInfo json, const char *name, EventValue value); /* timestamptz */
 
 /* ,"<name>":<raw>  for what is JSON already. */
 extern void EventJsonRaw(StringInfo json, const char *name, const char *raw);

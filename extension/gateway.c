@@ -8,13 +8,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
 
 #include "errors.h"
 #include "identity.h"
 #include "session.h"
+#include "result.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_gateway_connect);
@@ -45,14 +44,9 @@ static SpiQuery show_memberships = {
 Datum
 chat_gateway_connect(PG_FUNCTION_ARGS)
 {
-	JwtClaims	claims = SessionVerify(PG_GETARG_TEXT_PP(0));
-	TupleDesc	description;
-	Datum		values[CONNECT_COLUMNS];
-	bool		nulls[CONNECT_COLUMNS] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the function must return a row")));
+	JwtClaims claims = SessionVerify(PG_GETARG_TEXT_PP(0));
+	Datum values[CONNECT_COLUMNS];
+	bool nulls[CONNECT_COLUMNS] = {false};
 
 	values[CONNECT_ACCOUNT_ID] = Int64GetDatum(claims.account_id);
 	values[CONNECT_SESSION_ID] = Int64GetDatum(claims.session_id);
@@ -64,5 +58,5 @@ chat_gateway_connect(PG_FUNCTION_ARGS)
 	for (int column = CONNECT_USER; column < CONNECT_COLUMNS; column++)
 		values[column] = SpiKeepDatum(0, column - CONNECT_USER + 1, &nulls[column]);
 	SpiEnd();
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }

@@ -13,12 +13,12 @@
 /* One integer setting, `pg_parley.<name>`; the library is loaded once, so all pointers are static. */
 typedef struct IntSetting
 {
-	const char *name;			/* with the prefix */
+	const char *name; /* with the prefix */
 	const char *description;
-	int		   *variable;		/* holds the default before definition */
-	int			min;
-	int			max;
-	int			unit;			/* GUC_UNIT_* or 0 */
+	int *variable; /* holds the default before definition */
+	int min;
+	int max;
+	int unit; /* GUC_UNIT_* or 0 */
 } IntSetting;
 
 /* Only a superuser may change them: a caller must not raise its own limits. */

@@ -64,18 +64,18 @@ static SpiQuery pages[] = {
 
 typedef struct Slice
 {
-	int64		conversation_id;
-	Direction	direction;
-	int64		from;			/* seq */
-	int			limit;
+	int64 conversation_id;
+	Direction direction;
+	int64 from; /* seq */
+	int limit;
 } Slice;
 
 /* The arguments that both functions have, checked. */
 static Slice
 GetSlice(FunctionCallInfo fcinfo)
 {
-	Slice		slice = {.direction = BEFORE, .from = PG_INT64_MAX};
-	int			given = 0;
+	Slice slice = {.direction = BEFORE, .from = PG_INT64_MAX};
+	int given = 0;
 
 	slice.conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
 	for (Direction direction = BEFORE; direction <= AROUND; direction++)
@@ -97,7 +97,7 @@ GetSlice(FunctionCallInfo fcinfo)
 Datum
 chat_history(PG_FUNCTION_ARGS)
 {
-	Slice		slice = GetSlice(fcinfo);
+	Slice slice = GetSlice(fcinfo);
 
 	return SpiReturnRows(fcinfo, &rows[slice.direction],
 						 SpiArgs(SpiInt64(slice.conversation_id), SpiInt64(slice.from),
@@ -107,7 +107,7 @@ chat_history(PG_FUNCTION_ARGS)
 Datum
 chat_history_page(PG_FUNCTION_ARGS)
 {
-	Slice		slice = GetSlice(fcinfo);
+	Slice slice = GetSlice(fcinfo);
 
 	return SpiReturnValue(fcinfo, &pages[slice.direction],
 						  SpiArgs(SpiInt64(slice.conversation_id), SpiInt64(slice.from),

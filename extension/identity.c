@@ -19,7 +19,7 @@
 
 typedef struct IdentityEntry
 {
-	Identity	identity;
+	Identity identity;
 	SubTransactionId set_by;
 	struct IdentityEntry *below;
 } IdentityEntry;
@@ -81,7 +81,7 @@ IdentitySet(int64 account_id, int64 session_id)
 		entry->below = top;
 		top = entry;
 	}
-	top->identity = (Identity) {.account_id = account_id, .session_id = session_id};
+	top->identity = (Identity){.account_id = account_id, .session_id = session_id};
 }
 
 const Identity *
@@ -94,10 +94,9 @@ int64
 IdentityRequire(void)
 {
 	if (top == NULL)
-		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
-				 errmsg("nobody is authenticated in this transaction"),
-				 errhint("Call chat.authenticate(token) first, in the same transaction.")));
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
+						errmsg("nobody is authenticated in this transaction"),
+						errhint("Call chat.authenticate(token) first, in the same transaction.")));
 	return top->identity.account_id;
 }
 
@@ -118,8 +117,8 @@ static SpiQuery find_open_account = {
 Datum
 chat_act_as(PG_FUNCTION_ARGS)
 {
-	int64		account_id = PG_GETARG_INT64(0);
-	bool		found;
+	int64 account_id = PG_GETARG_INT64(0);
+	bool found;
 
 	SpiBegin();
 	found = SpiRun(&find_open_account, SpiArgs(SpiInt64(account_id))) > 0;

@@ -11,8 +11,8 @@
 
 typedef struct Identity
 {
-	int64		account_id;
-	int64		session_id;		/* 0: vouched for by a trusted role, no session */
+	int64 account_id;
+	int64 session_id; /* 0: vouched for by a trusted role, no session */
 } Identity;
 
 /* Registers the transaction callbacks; called once, from _PG_init. */

@@ -24,8 +24,8 @@
 #include "crypto.h"
 #include "jwt.h"
 
-/* Seconds from the Unix epoch to that of PostgreSQL. */
-#define EPOCH_OFFSET_S ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (double) SECS_PER_DAY)
+/* Microseconds from the Unix epoch to that of PostgreSQL. */
+#define EPOCH_OFFSET_US ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 PG_FUNCTION_INFO_V1(jwt_url_encode);
 PG_FUNCTION_INFO_V1(jwt_url_decode);
@@ -226,11 +226,15 @@ TimeClaim(Datum payload, const char *name, double otherwise)
 	return otherwise;
 }
 
-/* nbf <= now < exp; not for a NaN. */
+/*
+ * nbf <= now < exp; not for a NaN.  One division of whole microseconds rounds as
+ * reading the same time from a text does: equal times compare equal.
+ */
 static bool
 InForce(Datum payload)
 {
-	double now = (double) GetCurrentTransactionStartTimestamp() / USECS_PER_SEC + EPOCH_OFFSET_S;
+	TimestampTz start = GetCurrentTransactionStartTimestamp();
+	double now = (double) (start + EPOCH_OFFSET_US) / USECS_PER_SEC;
 
 	return TimeClaim(payload, "nbf", -INFINITY) <= now && now < TimeClaim(payload, "exp", INFINITY);
 }

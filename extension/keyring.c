@@ -14,7 +14,7 @@
 #include "errors.h"
 #include "spi.h"
 
-#define KID_BYTES 9				/* 12 characters of base64url */
+#define KID_BYTES 9 /* 12 characters of base64url */
 
 PG_FUNCTION_INFO_V1(chat_rotate_key);
 
@@ -38,9 +38,9 @@ static SpiQuery insert_key = {
 static const JwtKey *
 KeepKey(void)
 {
-	JwtKey	   *key = SPI_palloc(sizeof(JwtKey));
-	bool		isnull;
-	Datum		public_key;
+	JwtKey *key = SPI_palloc(sizeof(JwtKey));
+	bool isnull;
+	Datum public_key;
 
 	key->kid = SpiKeepText(0, 1);
 	key->algorithm = SpiKeepText(0, 2);
@@ -80,8 +80,8 @@ KeyringFind(const char *kid, void *arg)
 static char *
 MakeKid(void)
 {
-	uint8		random[KID_BYTES];
-	char	   *kid = palloc0(CODEC_BASE64URL_LENGTH(KID_BYTES) + 1);
+	uint8 random[KID_BYTES];
+	char *kid = palloc0(CODEC_BASE64URL_LENGTH(KID_BYTES) + 1);
 
 	CryptoRandom(random, sizeof(random));
 	CodecBase64UrlEncode(kid, random, sizeof(random));
@@ -91,10 +91,10 @@ MakeKid(void)
 Datum
 chat_rotate_key(PG_FUNCTION_ARGS)
 {
-	char	   *algorithm = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *kid = MakeKid();
-	bytea	   *secret;
-	bytea	   *public_key;
+	char *algorithm = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *kid = MakeKid();
+	bytea *secret;
+	bytea *public_key;
 
 	JwtKeyGenerate(algorithm, &secret, &public_key);
 	SpiBegin();

@@ -82,8 +82,7 @@ static SpiQuery find_state = {
 	"WHERE m.conversation_id = $1 AND m.state = 'joined'"
 
 static SpiQuery show_member = {
-	.sql = "SELECT ROW(" MEMBER_INFO ")::chat.member_info " JOINED_MEMBERS
-		   " AND m.account_id = $2",
+	.sql = "SELECT ROW(" MEMBER_INFO ")::chat.member_info " JOINED_MEMBERS " AND m.account_id = $2",
 	.argtypes = {INT8OID, INT8OID},
 };
 
@@ -120,7 +119,7 @@ TakeVer(int64 conversation_id)
 static Role
 FindRole(int64 conversation_id, int64 account_id, bool *is_group)
 {
-	char	   *name;
+	char *name;
 
 	if (SpiRun(&find_role, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
 		return ROLE_NONE;
@@ -138,8 +137,8 @@ FindRole(int64 conversation_id, int64 account_id, bool *is_group)
 static Role
 RequireRole(int64 conversation_id, int64 caller, Role demanded)
 {
-	bool		is_group = false;
-	Role		role = FindRole(conversation_id, caller, &is_group);
+	bool is_group = false;
+	Role role = FindRole(conversation_id, caller, &is_group);
 
 	if (role == ROLE_NONE)
 		ConversationRaiseNotFound(conversation_id);
@@ -159,8 +158,9 @@ chat_members(PG_FUNCTION_ARGS)
 	return SpiReturnRows(fcinfo, &list_members, SpiArgs(SpiFunctionArg(fcinfo, 0)));
 }
 
-static void pg_attribute_noreturn()
-RaiseCannotJoin(int64 conversation_id, int64 account_id, const char *username)
+static void
+pg_attribute_noreturn()
+	RaiseCannotJoin(int64 conversation_id, int64 account_id, const char *username)
 {
 	SpiRun(&find_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id)));
 	if (strcmp(SpiGetText(0, 1), "banned") == 0)
@@ -173,11 +173,11 @@ RaiseCannotJoin(int64 conversation_id, int64 account_id, const char *username)
 Datum
 chat_add_member(PG_FUNCTION_ARGS)
 {
-	int64		conversation_id = PG_GETARG_INT64(0);
-	char	   *username = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	int64		caller = IdentityRequire();
-	int64		account_id;
-	int64		ver;
+	int64 conversation_id = PG_GETARG_INT64(0);
+	char *username = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int64 caller = IdentityRequire();
+	int64 account_id;
+	int64 ver;
 
 	SpiBegin();
 	ver = TakeVer(conversation_id);
@@ -195,29 +195,28 @@ chat_add_member(PG_FUNCTION_ARGS)
 Datum
 chat_remove_member(PG_FUNCTION_ARGS)
 {
-	int64		conversation_id = PG_GETARG_INT64(0);
-	int64		account_id = PG_GETARG_INT64(1);
-	int64		caller = IdentityRequire();
-	int64		ver;
-	Role		mine;
-	Role		theirs;
-	bool		is_group;
+	int64 conversation_id = PG_GETARG_INT64(0);
+	int64 account_id = PG_GETARG_INT64(1);
+	int64 caller = IdentityRequire();
+	int64 ver;
+	Role mine;
+	Role theirs;
+	bool is_group;
 
 	SpiBegin();
 	ver = TakeVer(conversation_id);
 	mine = RequireRole(conversation_id, caller, ROLE_ADMIN);
 	theirs = FindRole(conversation_id, account_id, &is_group);
 	if (theirs == ROLE_NONE)
-		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
-				 errmsg("account %lld is not a member of this conversation",
-						(long long) account_id)));
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+						errmsg("account %lld is not a member of this conversation",
+							   (long long) account_id)));
 	if (theirs >= mine)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
 						errmsg("only a member of lower role can be removed"),
 						errhint("To go yourself, use chat.leave().")));
-	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id),
-							   SpiText("removed"), SpiInt64(ver)));
+	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiText("removed"),
+							   SpiInt64(ver)));
 	SpiEnd();
 	PG_RETURN_VOID();
 }
@@ -228,7 +227,7 @@ HandOver(int64 conversation_id, int64 caller)
 {
 	if (SpiRun(&find_heir, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) > 0)
 	{
-		int64		heir = SpiGetInt64(0, 1);
+		int64 heir = SpiGetInt64(0, 1);
 
 		SpiRun(&make_owner, SpiArgs(SpiInt64(conversation_id), SpiInt64(heir),
 									SpiInt64(TakeVer(conversation_id))));
@@ -238,16 +237,16 @@ HandOver(int64 conversation_id, int64 caller)
 Datum
 chat_leave(PG_FUNCTION_ARGS)
 {
-	int64		conversation_id = PG_GETARG_INT64(0);
-	int64		caller = IdentityRequire();
-	int64		ver;
+	int64 conversation_id = PG_GETARG_INT64(0);
+	int64 caller = IdentityRequire();
+	int64 ver;
 
 	SpiBegin();
 	ver = TakeVer(conversation_id);
 	if (RequireRole(conversation_id, caller, ROLE_MEMBER) == ROLE_OWNER)
 		HandOver(conversation_id, caller);
-	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText("left"),
-							   SpiInt64(ver)));
+	SpiRun(&set_state,
+		   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText("left"), SpiInt64(ver)));
 	SpiEnd();
 	PG_RETURN_VOID();
 }

@@ -12,10 +12,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -27,15 +25,16 @@
 #include "guc.h"
 #include "identity.h"
 #include "message.h"
+#include "result.h"
 #include "spi.h"
 
 #define BATCH_MAX 10000
 
-static int	max_content_kb = 16;
+static int max_content_kb = 16;
 
 static const IntSetting settings[] = {
 	{"pg_parley.max_content_size", "The longest content a message may have.", &max_content_kb, 1,
-	1024, GUC_UNIT_KB},
+	 1024, GUC_UNIT_KB},
 };
 
 PG_FUNCTION_INFO_V1(chat_send);
@@ -45,16 +44,16 @@ PG_FUNCTION_INFO_V1(chat_mark_read);
 
 typedef struct Send
 {
-	int64		conversation_id;
-	int64		sender_id;
-	char	   *content;		/* NULL: SQL NULL */
-	NullableDatum client_id;	/* uuid */
-	NullableDatum reply_to;		/* bigint */
+	int64 conversation_id;
+	int64 sender_id;
+	char *content;			 /* NULL: SQL NULL */
+	NullableDatum client_id; /* uuid */
+	NullableDatum reply_to;	 /* bigint */
 
-	ParleyError refusal;		/* PARLEY_ERROR_COUNT: it was sent */
-	int64		seq;
+	ParleyError refusal; /* PARLEY_ERROR_COUNT: it was sent */
+	int64 seq;
 	TimestampTz created_at;
-	bool		repeated;		/* an earlier send with this client_id */
+	bool repeated; /* an earlier send with this client_id */
 } Send;
 
 #define SEND_OK PARLEY_ERROR_COUNT
@@ -126,7 +125,7 @@ MoveCounter(int64 conversation_id, int64 by)
 static TimestampTz
 GetTimestamp(int column)
 {
-	bool		isnull;
+	bool isnull;
 
 	return DatumGetTimestampTz(SpiGetDatum(0, column, &isnull));
 }
@@ -147,8 +146,7 @@ FindRepeated(Send *send)
 static ParleyError
 ExplainRefusal(const Send *send)
 {
-	if (SpiRun(&can_send,
-			   SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id))) == 0)
+	if (SpiRun(&can_send, SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id))) == 0)
 		return PARLEY_ERROR_CONVERSATION_NOT_FOUND;
 	return PARLEY_ERROR_MESSAGE_NOT_FOUND;
 }
@@ -176,9 +174,9 @@ PostMessage(Send *send, int64 seq)
 static void
 PostConversation(Send **sends, int count)
 {
-	int64		conversation_id = sends[0]->conversation_id;
-	int64		last = MoveCounter(conversation_id, count);
-	int64		next = last - count + 1;
+	int64 conversation_id = sends[0]->conversation_id;
+	int64 last = MoveCounter(conversation_id, count);
+	int64 next = last - count + 1;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -199,13 +197,13 @@ CompareSends(const void *a, const void *b)
 
 	if (left->conversation_id != right->conversation_id)
 		return left->conversation_id < right->conversation_id ? -1 : 1;
-	return left < right ? -1 : left > right;	/* in the order they came */
+	return left < right ? -1 : left > right; /* in the order they came */
 }
 
 static void
 PostAll(Send *sends, int count)
 {
-	Send	  **sorted = palloc(count * sizeof(Send *));
+	Send **sorted = palloc(count * sizeof(Send *));
 
 	for (int i = 0; i < count; i++)
 		sorted[i] = &sends[i];
@@ -249,47 +247,43 @@ RaiseRefusal(const Send *send)
 Datum
 chat_send(PG_FUNCTION_ARGS)
 {
-	Send		send = {
+	Send send = {
 		.sender_id = IdentityRequire(),
 		.conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id"),
 		.content = ArgumentText(fcinfo, 1),
 		.client_id = SpiFunctionArg(fcinfo, 2),
 		.reply_to = SpiFunctionArg(fcinfo, 3),
 	};
-	TupleDesc	description;
-	Datum		values[3];
-	bool		nulls[3] = {false};
+	Datum values[3];
+	bool nulls[3] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the function must return (seq, created_at, repeated)")));
 	PostAll(&send, 1);
 	RaiseRefusal(&send);
 
 	values[0] = Int64GetDatum(send.seq);
 	values[1] = TimestampTzGetDatum(send.created_at);
 	values[2] = BoolGetDatum(send.repeated);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+	return ResultRow(fcinfo, values, nulls);
 }
 
 /* ---- chat.send_batch() -------------------------------------------------- */
 
 typedef struct Column
 {
-	Datum	   *values;
-	bool	   *nulls;
+	Datum *values;
+	bool *nulls;
 } Column;
 
 /* Argument n, an array of `type`, which must have as many elements as the others. */
 static Column
 GetColumn(FunctionCallInfo fcinfo, int n, Oid type, int *count)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(n);
-	Column		column;
-	int			elements;
-	int16		typlen;
-	bool		typbyval;
-	char		typalign;
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(n);
+	Column column;
+	int elements;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
 
 	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
 	deconstruct_array(array, type, typlen, typbyval, typalign, &column.values, &column.nulls,
@@ -318,12 +312,12 @@ GetId(Column column, int i)
 static Send *
 GetSends(FunctionCallInfo fcinfo, int *count)
 {
-	Column		senders = GetColumn(fcinfo, 0, INT8OID, count);
-	Column		conversations = GetColumn(fcinfo, 1, INT8OID, count);
-	Column		contents = GetColumn(fcinfo, 2, TEXTOID, count);
-	Column		client_ids = GetColumn(fcinfo, 3, UUIDOID, count);
-	Column		replies = GetColumn(fcinfo, 4, INT8OID, count);
-	Send	   *sends = palloc0(*count * sizeof(Send));
+	Column senders = GetColumn(fcinfo, 0, INT8OID, count);
+	Column conversations = GetColumn(fcinfo, 1, INT8OID, count);
+	Column contents = GetColumn(fcinfo, 2, TEXTOID, count);
+	Column client_ids = GetColumn(fcinfo, 3, UUIDOID, count);
+	Column replies = GetColumn(fcinfo, 4, INT8OID, count);
+	Send *sends = palloc0(*count * sizeof(Send));
 
 	for (int i = 0; i < *count; i++)
 	{
@@ -340,14 +334,14 @@ GetSends(FunctionCallInfo fcinfo, int *count)
 static void
 PutResult(Tuplestorestate *store, TupleDesc description, int item, const Send *send)
 {
-	bool		sent = send->refusal == SEND_OK;
-	Datum		values[5] = {
+	bool sent = send->refusal == SEND_OK;
+	Datum values[5] = {
 		Int32GetDatum(item),
 		Int64GetDatum(send->seq),
 		TimestampTzGetDatum(send->created_at),
 		BoolGetDatum(send->repeated),
 	};
-	bool		nulls[5] = {false, !sent, !sent, !sent, sent};
+	bool nulls[5] = {false, !sent, !sent, !sent, sent};
 
 	if (!sent)
 		values[4] = CStringGetTextDatum(ParleyErrorName(send->refusal));
@@ -357,10 +351,10 @@ PutResult(Tuplestorestate *store, TupleDesc description, int item, const Send *s
 Datum
 chat_send_batch(PG_FUNCTION_ARGS)
 {
-	int			count;
-	Send	   *sends = GetSends(fcinfo, &count);
-	TupleDesc	description;
-	Tuplestorestate *store = SpiBeginRows(fcinfo, &description);
+	int count;
+	Send *sends = GetSends(fcinfo, &count);
+	TupleDesc description;
+	Tuplestorestate *store = ResultStore(fcinfo, &description);
 
 	PostAll(sends, count);
 	for (int i = 0; i < count; i++)
@@ -378,15 +372,15 @@ static SpiQuery show_message = {
 Datum
 chat_message(PG_FUNCTION_ARGS)
 {
-	Datum		message;
+	Datum message;
 
 	ConversationRequireMember(PG_GETARG_INT64(0), IdentityRequire());
 	message = SpiReturnValue(fcinfo, &show_message,
 							 SpiArgs(SpiFunctionArg(fcinfo, 0), SpiFunctionArg(fcinfo, 1)));
 	if (fcinfo->isnull)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
-						errmsg("the conversation has no message %lld",
-							   (long long) PG_GETARG_INT64(1))));
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
+				 errmsg("the conversation has no message %lld", (long long) PG_GETARG_INT64(1))));
 	return message;
 }
 
@@ -407,13 +401,13 @@ static SpiQuery find_read_position = {
 Datum
 chat_mark_read(PG_FUNCTION_ARGS)
 {
-	int64		conversation_id = PG_GETARG_INT64(0);
-	int64		caller = IdentityRequire();
-	int64		read_seq;
+	int64 conversation_id = PG_GETARG_INT64(0);
+	int64 caller = IdentityRequire();
+	int64 read_seq;
 
 	SpiBegin();
-	SpiRun(&move_read_position, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller),
-										SpiInt64(PG_GETARG_INT64(1))));
+	SpiRun(&move_read_position,
+		   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiInt64(PG_GETARG_INT64(1))));
 	if (SpiRun(&find_read_position, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
 		ConversationRaiseNotFound(conversation_id);
 	read_seq = SpiGetInt64(0, 1);

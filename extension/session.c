@@ -16,9 +16,7 @@
 
 #include "session.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -31,23 +29,24 @@
 #include "identity.h"
 #include "keyring.h"
 #include "password.h"
+#include "result.h"
 #include "spi.h"
 
 #define REFRESH_TOKEN_BYTES 32
 #define REFRESH_TOKEN_LENGTH CODEC_BASE64URL_LENGTH(REFRESH_TOKEN_BYTES)
-#define CLIENT_INFO_MAX 1024	/* bytes; more is cut, it is only shown */
+#define CLIENT_INFO_MAX 1024 /* bytes; more is cut, it is only shown */
 
-static int	access_token_lifetime_s = 15 * 60;
-static int	session_idle_days = 30;
-static int	session_lifetime_days = 90;
+static int access_token_lifetime_s = 15 * 60;
+static int session_idle_days = 30;
+static int session_lifetime_days = 90;
 
 static const IntSetting settings[] = {
 	{"pg_parley.access_token_lifetime", "How long an access token is good.",
-	&access_token_lifetime_s, 10, 24 * 60 * 60, GUC_UNIT_S},
+	 &access_token_lifetime_s, 10, 24 * 60 * 60, GUC_UNIT_S},
 	{"pg_parley.session_idle_days", "A session not refreshed for this many days ends.",
-	&session_idle_days, 1, 3650, 0},
+	 &session_idle_days, 1, 3650, 0},
 	{"pg_parley.session_lifetime_days", "A session ends this many days after the login.",
-	&session_lifetime_days, 1, 3650, 0},
+	 &session_lifetime_days, 1, 3650, 0},
 };
 
 PG_FUNCTION_INFO_V1(chat_authenticate);
@@ -67,7 +66,7 @@ static int64
 UnixNow(void)
 {
 	return GetCurrentTimestamp() / USECS_PER_SEC +
-		(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+		   (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 }
 
 /* ---- access tokens ------------------------------------------------------ */
@@ -75,8 +74,8 @@ UnixNow(void)
 static char *
 IssueAccessToken(int64 account_id, int64 session_id)
 {
-	int64		now = UnixNow();
-	JwtClaims	claims = {
+	int64 now = UnixNow();
+	JwtClaims claims = {
 		.account_id = account_id,
 		.session_id = session_id,
 		.issued_at_s = now,
@@ -95,7 +94,7 @@ static SpiQuery session_lives = {
 static void
 RequireLivingSession(const JwtClaims *claims)
 {
-	bool		lives;
+	bool lives;
 
 	SpiBegin();
 	lives = SpiRun(&session_lives,
@@ -109,7 +108,7 @@ RequireLivingSession(const JwtClaims *claims)
 JwtClaims
 SessionVerify(text *token)
 {
-	JwtClaims	claims;
+	JwtClaims claims;
 
 	switch (JwtCheck(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), KeyringFind, NULL, UnixNow(),
 					 &claims))
@@ -130,7 +129,7 @@ SessionVerify(text *token)
 Datum
 chat_authenticate(PG_FUNCTION_ARGS)
 {
-	JwtClaims	claims = SessionVerify(PG_GETARG_TEXT_PP(0));
+	JwtClaims claims = SessionVerify(PG_GETARG_TEXT_PP(0));
 
 	IdentitySet(claims.account_id, claims.session_id);
 	PG_RETURN_INT64(claims.account_id);
@@ -141,7 +140,7 @@ chat_authenticate(PG_FUNCTION_ARGS)
 static bytea *
 HashToken(const char *token)
 {
-	bytea	   *hash = palloc(VARHDRSZ + CRYPTO_SHA256_SIZE);
+	bytea *hash = palloc(VARHDRSZ + CRYPTO_SHA256_SIZE);
 
 	SET_VARSIZE(hash, VARHDRSZ + CRYPTO_SHA256_SIZE);
 	CryptoSha256(CryptoBytesOf(token, strlen(token)), (uint8 *) VARDATA(hash));
@@ -164,8 +163,8 @@ static SpiQuery insert_refresh_token = {
 static char *
 IssueRefreshToken(int64 session_id, bytea *parent)
 {
-	uint8		random[REFRESH_TOKEN_BYTES];
-	char	   *token = palloc0(REFRESH_TOKEN_LENGTH + 1);
+	uint8 random[REFRESH_TOKEN_BYTES];
+	char *token = palloc0(REFRESH_TOKEN_LENGTH + 1);
 
 	CryptoRandom(random, sizeof(random));
 	CodecBase64UrlEncode(token, random, sizeof(random));
@@ -191,42 +190,31 @@ enum
 	GRANT_COLUMNS
 };
 
-static Datum
-FormGrant(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
-{
-	TupleDesc	description;
-
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("the function must return chat.grant_info")));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
-}
-
 /* A refusal that the caller's commit must not take back. */
 static Datum
 ReturnRefusal(FunctionCallInfo fcinfo, ParleyError error)
 {
-	Datum		values[GRANT_COLUMNS] = {0};
-	bool		nulls[GRANT_COLUMNS];
+	Datum values[GRANT_COLUMNS] = {0};
+	bool nulls[GRANT_COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
 	values[GRANT_ERROR] = CStringGetTextDatum(ParleyErrorName(error));
 	nulls[GRANT_ERROR] = false;
-	return FormGrant(fcinfo, values, nulls);
+	return ResultRow(fcinfo, values, nulls);
 }
 
 static Datum
 ReturnGrant(FunctionCallInfo fcinfo, int64 account_id, int64 session_id, bytea *parent)
 {
-	Datum		values[GRANT_COLUMNS] = {0};
-	bool		nulls[GRANT_COLUMNS] = {[GRANT_ERROR] = true, [GRANT_RETRY_AFTER] = true};
+	Datum values[GRANT_COLUMNS] = {0};
+	bool nulls[GRANT_COLUMNS] = {[GRANT_ERROR] = true, [GRANT_RETRY_AFTER] = true};
 
 	values[GRANT_USER] = AccountShow(account_id);
 	values[GRANT_ACCESS_TOKEN] = CStringGetTextDatum(IssueAccessToken(account_id, session_id));
 	values[GRANT_TOKEN_TYPE] = CStringGetTextDatum("Bearer");
 	values[GRANT_EXPIRES_IN] = Int32GetDatum(access_token_lifetime_s);
 	values[GRANT_REFRESH_TOKEN] = CStringGetTextDatum(IssueRefreshToken(session_id, parent));
-	return FormGrant(fcinfo, values, nulls);
+	return ResultRow(fcinfo, values, nulls);
 }
 
 static SpiQuery insert_session = {
@@ -239,14 +227,14 @@ static SpiQuery insert_session = {
 static Datum
 OpenSession(FunctionCallInfo fcinfo, int64 account_id, int n)
 {
-	char	   *client_info = ArgumentText(fcinfo, n);
-	int64		session_id;
+	char *client_info = ArgumentText(fcinfo, n);
+	int64 session_id;
 
 	if (client_info)
 		ClipText(client_info, CLIENT_INFO_MAX);
 	SpiBegin();
-	SpiRun(&insert_session, SpiArgs(SpiInt64(account_id), SpiText(client_info),
-									SpiInt32(session_lifetime_days)));
+	SpiRun(&insert_session,
+		   SpiArgs(SpiInt64(account_id), SpiText(client_info), SpiInt32(session_lifetime_days)));
 	session_id = SpiGetInt64(0, 1);
 	SpiEnd();
 	IdentitySet(account_id, session_id);
@@ -258,12 +246,12 @@ OpenSession(FunctionCallInfo fcinfo, int64 account_id, int n)
 Datum
 chat_signup(PG_FUNCTION_ARGS)
 {
-	char	   *username = ArgumentRequireText(fcinfo, 0, "username");
-	char	   *email = ArgumentRequireText(fcinfo, 1, "email");
-	char	   *password = ArgumentRequireText(fcinfo, 2, "password");
+	char *username = ArgumentRequireText(fcinfo, 0, "username");
+	char *email = ArgumentRequireText(fcinfo, 1, "email");
+	char *password = ArgumentRequireText(fcinfo, 2, "password");
 
-	return OpenSession(fcinfo,
-					   AccountCreate(username, email, password, ArgumentText(fcinfo, 3)), 4);
+	return OpenSession(fcinfo, AccountCreate(username, email, password, ArgumentText(fcinfo, 3)),
+					   4);
 }
 
 static SpiQuery find_login = {
@@ -282,7 +270,7 @@ static SpiQuery update_secret = {
 static void
 Rehash(int64 account_id, const char *password)
 {
-	char	   *hash = PasswordHash(password);
+	char *hash = PasswordHash(password);
 
 	SpiBegin();
 	SpiRun(&update_secret, SpiArgs(SpiInt64(account_id), SpiText(hash)));
@@ -293,10 +281,10 @@ Rehash(int64 account_id, const char *password)
 Datum
 chat_login(PG_FUNCTION_ARGS)
 {
-	char	   *login = ArgumentRequireText(fcinfo, 0, "login");
-	char	   *password = ArgumentRequireText(fcinfo, 1, "password");
-	int64		account_id = 0;
-	char	   *hash = NULL;
+	char *login = ArgumentRequireText(fcinfo, 0, "login");
+	char *password = ArgumentRequireText(fcinfo, 1, "password");
+	int64 account_id = 0;
+	char *hash = NULL;
 
 	SpiBegin();
 	if (SpiRun(&find_login, SpiArgs(SpiText(login))) > 0)
@@ -369,7 +357,7 @@ typedef enum Trade
 static Trade
 TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
 {
-	Trade		trade = TRADE_OK;
+	Trade trade = TRADE_OK;
 
 	SpiBegin();
 	if (SpiRun(&find_refresh_token, SpiArgs(SpiBytea(hash))) == 0)
@@ -394,9 +382,9 @@ TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
 Datum
 chat_refresh(PG_FUNCTION_ARGS)
 {
-	bytea	   *hash = HashToken(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	int64		session_id;
-	int64		account_id;
+	bytea *hash = HashToken(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	int64 session_id;
+	int64 account_id;
 
 	switch (TradeToken(hash, &session_id, &account_id))
 	{
@@ -427,7 +415,7 @@ chat_logout(PG_FUNCTION_ARGS)
 Datum
 chat_logout_all(PG_FUNCTION_ARGS)
 {
-	int64		account_id = IdentityRequire();
+	int64 account_id = IdentityRequire();
 
 	SpiBegin();
 	SpiRun(&end_all_sessions, SpiArgs(SpiInt64(account_id)));

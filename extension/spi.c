@@ -11,11 +11,11 @@
 #include "spi.h"
 
 #include "executor/tstoreReceiver.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+
+#include "result.h"
 
 void
 SpiBegin(void)
@@ -32,7 +32,7 @@ SpiEnd(void)
 static int
 ArgCount(const SpiQuery *query)
 {
-	int			count = 0;
+	int count = 0;
 
 	while (count < SPI_QUERY_MAX_ARGS && OidIsValid(query->argtypes[count]))
 		count++;
@@ -42,16 +42,16 @@ ArgCount(const SpiQuery *query)
 static SPIPlanPtr
 PlanOf(SpiQuery *query)
 {
-	SPIPlanPtr	plan;
+	SPIPlanPtr plan;
 
 	if (query->plan)
 		return query->plan;
 
 	plan = SPI_prepare(query->sql, ArgCount(query), query->argtypes);
 	if (plan == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not prepare \"%s\": %s", query->sql,
-							   SPI_result_code_string(SPI_result))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare \"%s\": %s", query->sql,
+														 SPI_result_code_string(SPI_result))));
 	SPI_keepplan(plan);
 	query->plan = plan;
 	return plan;
@@ -60,7 +60,7 @@ PlanOf(SpiQuery *query)
 static ParamListInfo
 ParamsOf(const SpiQuery *query, const NullableDatum *args)
 {
-	int			count = ArgCount(query);
+	int count = ArgCount(query);
 	ParamListInfo params = makeParamList(count);
 
 	for (int i = 0; i < count; i++)
@@ -77,16 +77,16 @@ static void
 Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
-	int			result;
+	int result;
 
 	options.params = ParamsOf(query, args);
 	options.read_only = query->read_only;
 	options.dest = dest;
 	result = SPI_execute_plan_extended(PlanOf(query), &options);
 	if (result < 0)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not run \"%s\": %s", query->sql,
-							   SPI_result_code_string(result))));
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not run \"%s\": %s", query->sql, SPI_result_code_string(result))));
 }
 
 uint64
@@ -106,8 +106,8 @@ SpiGetDatum(uint64 row, int column, bool *isnull)
 int64
 SpiGetInt64(uint64 row, int column)
 {
-	bool		isnull;
-	Datum		value = SpiGetDatum(row, column, &isnull);
+	bool isnull;
+	Datum value = SpiGetDatum(row, column, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
@@ -115,8 +115,8 @@ SpiGetInt64(uint64 row, int column)
 bool
 SpiGetBool(uint64 row, int column)
 {
-	bool		isnull;
-	Datum		value = SpiGetDatum(row, column, &isnull);
+	bool isnull;
+	Datum value = SpiGetDatum(row, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
 }
@@ -124,8 +124,8 @@ SpiGetBool(uint64 row, int column)
 char *
 SpiGetText(uint64 row, int column)
 {
-	bool		isnull;
-	Datum		value = SpiGetDatum(row, column, &isnull);
+	bool isnull;
+	Datum value = SpiGetDatum(row, column, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
@@ -133,8 +133,8 @@ SpiGetText(uint64 row, int column)
 char *
 SpiKeepText(uint64 row, int column)
 {
-	char	   *text = SpiGetText(row, column);
-	char	   *kept;
+	char *text = SpiGetText(row, column);
+	char *kept;
 
 	if (text == NULL)
 		return NULL;
@@ -146,9 +146,9 @@ SpiKeepText(uint64 row, int column)
 Datum
 SpiKeepDatum(uint64 row, int column, bool *isnull)
 {
-	Datum		value = SpiGetDatum(row, column, isnull);
-	int16		typlen;
-	bool		typbyval;
+	Datum value = SpiGetDatum(row, column, isnull);
+	int16 typlen;
+	bool typbyval;
 
 	if (*isnull)
 		return (Datum) 0;
@@ -156,80 +156,28 @@ SpiKeepDatum(uint64 row, int column, bool *isnull)
 	return SPI_datumTransfer(value, typbyval, typlen);
 }
 
-/* A tuplestore that the executor can read after this function has returned. */
-static Tuplestorestate *
-MakeResultStore(ReturnSetInfo *rsinfo)
-{
-	MemoryContext old;
-	Tuplestorestate *store;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		(rsinfo->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("a function that returns rows was called where none can go")));
-
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	store = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0, false,
-								  work_mem);
-	MemoryContextSwitchTo(old);
-	return store;
-}
-
-/* With the description at hand the executor checks the rows against the declaration. */
-static TupleDesc
-ResultDescription(const SpiQuery *query, MemoryContext context)
-{
-	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(query->plan));
-	MemoryContext old = MemoryContextSwitchTo(context);
-	TupleDesc	description = CreateTupleDescCopy(source->resultDesc);
-
-	MemoryContextSwitchTo(old);
-	return description;
-}
-
 Datum
 SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Tuplestorestate *store = MakeResultStore(rsinfo);
+	CachedPlanSource *source;
+	Tuplestorestate *store;
 	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
+	MemoryContext caller = CurrentMemoryContext;
 
 	SpiBegin();
-	SetTuplestoreDestReceiverParams(dest, store, rsinfo->econtext->ecxt_per_query_memory, false,
-									NULL, NULL);
+	source = linitial(SPI_plan_get_plan_sources(PlanOf(query)));
+	store = ResultStoreLike(fcinfo, source->resultDesc);
+	SetTuplestoreDestReceiverParams(dest, store, caller, false, NULL, NULL);
 	Execute(query, args, dest);
 	SpiEnd();
-
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = ResultDescription(query, rsinfo->econtext->ecxt_per_query_memory);
 	return (Datum) 0;
-}
-
-Tuplestorestate *
-SpiBeginRows(FunctionCallInfo fcinfo, TupleDesc *description)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	Tuplestorestate *store = MakeResultStore(rsinfo);
-	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-
-	if (get_call_result_type(fcinfo, NULL, description) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("a function that returns rows must be declared so")));
-	*description = CreateTupleDescCopy(*description);
-	MemoryContextSwitchTo(old);
-
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = *description;
-	return store;
 }
 
 Datum
 SpiReturnValue(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
 {
-	Datum		value = (Datum) 0;
-	bool		isnull = true;
+	Datum value = (Datum) 0;
+	bool isnull = true;
 
 	SpiBegin();
 	if (SpiRun(query, args) > 0)

@@ -29,16 +29,15 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 #define SPI_QUERY_MAX_ARGS 10
 
 typedef struct SpiQuery
 {
 	const char *sql;
-	Oid			argtypes[SPI_QUERY_MAX_ARGS];	/* ends at the first 0 */
-	bool		read_only;		/* see what the calling statement sees; for STABLE functions */
-	SPIPlanPtr	plan;			/* made on first use, kept for the backend's life */
+	Oid argtypes[SPI_QUERY_MAX_ARGS]; /* ends at the first 0 */
+	bool read_only;	 /* see what the calling statement sees; for STABLE functions */
+	SPIPlanPtr plan; /* made on first use, kept for the backend's life */
 } SpiQuery;
 
 /* The arguments of one execution, in the order of $1, $2, ... */
@@ -48,7 +47,7 @@ typedef struct SpiQuery
 static inline NullableDatum
 SpiDatum(Datum value, bool isnull)
 {
-	return (NullableDatum) {.value = value, .isnull = isnull};
+	return (NullableDatum){.value = value, .isnull = isnull};
 }
 
 static inline NullableDatum
@@ -81,9 +80,9 @@ extern uint64 SpiRun(SpiQuery *query, const NullableDatum *args);
 
 /* The rows of the last SpiRun(): row counts from 0, column from 1. */
 extern Datum SpiGetDatum(uint64 row, int column, bool *isnull);
-extern int64 SpiGetInt64(uint64 row, int column);	/* NULL reads as 0 */
-extern bool SpiGetBool(uint64 row, int column); /* NULL reads as false */
-extern char *SpiGetText(uint64 row, int column);	/* NULL for NULL */
+extern int64 SpiGetInt64(uint64 row, int column); /* NULL reads as 0 */
+extern bool SpiGetBool(uint64 row, int column);	  /* NULL reads as false */
+extern char *SpiGetText(uint64 row, int column);  /* NULL for NULL */
 
 /* The same in memory of the caller of SpiBegin(). */
 extern char *SpiKeepText(uint64 row, int column);
@@ -96,11 +95,5 @@ extern Datum SpiKeepDatum(uint64 row, int column, bool *isnull);
  */
 extern Datum SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args);
 extern Datum SpiReturnValue(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args);
-
-/*
- * For a function that makes its rows itself: the store to put them into and their
- * description, both in memory of the calling query.
- */
-extern Tuplestorestate *SpiBeginRows(FunctionCallInfo fcinfo, TupleDesc *description);
 
 #endif /* PARLEY_SPI_H */

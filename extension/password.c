@@ -24,7 +24,8 @@
 /* Costs above these are refused, in a setting as well as in a stored hash. */
 #define MAX_MEMORY_KB (1024 * 1024)
 #define MAX_ITERATIONS 100
-#define MAX_PARALLELISM 16
+#define MAX_PARALLELISM 8
+#define MIN_MEMORY_KB (8 * MAX_PARALLELISM) /* Argon2 wants 8 kB for each thread */
 
 typedef struct HashCost
 {
@@ -38,7 +39,7 @@ static int iterations = 2;
 static int parallelism = 1;
 
 static const IntSetting settings[] = {
-	{"pg_parley.argon2_memory", "Memory that hashing a password takes.", &memory_kb, 1024,
+	{"pg_parley.argon2_memory", "Memory that hashing a password takes.", &memory_kb, MIN_MEMORY_KB,
 	 MAX_MEMORY_KB, GUC_UNIT_KB},
 	{"pg_parley.argon2_iterations", "How often hashing a password passes over its memory.",
 	 &iterations, 1, MAX_ITERATIONS, 0},

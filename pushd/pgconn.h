@@ -33,10 +33,10 @@ typedef enum PgConnState
 
 typedef struct PgConnOptions
 {
-	const char *name;		/* for the log, e.g. "feed" or "pool 1" */
-	const char *conninfo;	/* as the user gave it: conninfo string, URI or database name */
-	const char *settings;	/* "-c name=value …" for the server, or NULL; the user's own win */
-	bool replication;		/* a walsender on that database */
+	const char *name;	  /* for the log, e.g. "feed" or "pool 1" */
+	const char *conninfo; /* as the user gave it: conninfo string, URI or database name */
+	const char *settings; /* "-c name=value …" for the server, or NULL; the user's own win */
+	bool replication;	  /* a walsender on that database */
 } PgConnOptions;
 
 typedef struct PgConnHandlers
@@ -55,6 +55,12 @@ typedef struct PgConnHandlers
 	void (*on_down)(void *arg, bool was_up, const char *why);
 } PgConnHandlers;
 
+/*
+ * Whether libpq can read the connection string: for one clear line at start.  libpq's own
+ * error text is withheld because it quotes parts of the string, perhaps the password.
+ */
+bool pgconn_check_conninfo(const char *conninfo) MUST_CHECK;
+
 /* Strings are copied; `handlers` must outlive the connection.  Starts nothing. */
 PgConn *pgconn_create(Loop *loop, TimerWheel *wheel, const PgConnOptions *options,
 					  const PgConnHandlers *handlers, void *arg) MUST_CHECK;
@@ -62,7 +68,7 @@ PgConn *pgconn_create(Loop *loop, TimerWheel *wheel, const PgConnOptions *option
 /* Callbacks come from the loop, never from within this call. */
 void pgconn_start(PgConn *conn);
 
-/* No callback any more; the memory goes when libuv has closed the handles. */
+/* No callback any more; also from within one.  The memory goes in a turn of the loop. */
 void pgconn_close(PgConn *conn);
 
 PgConnState pgconn_state(const PgConn *conn);

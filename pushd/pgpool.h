@@ -42,7 +42,7 @@ typedef struct PgParam
 	size_t length;
 } PgParam;
 
-#define PGPARAM_NULL ((PgParam) {NULL, 0})
+#define PGPARAM_NULL ((PgParam){NULL, 0})
 
 /* One statement with its parameters (statement->nparams of them). */
 typedef struct PgCall
@@ -67,8 +67,8 @@ PgPool *pgpool_create(Loop *loop, TimerWheel *wheel, const PgPoolOptions *option
 
 /*
  * Answers every request that is not done (with PG_UNAVAILABLE or PG_UNKNOWN, from
- * within this call), then closes.  The pool must not be used afterwards; its memory
- * goes when libuv has closed the handles.
+ * within this call), then closes; requests made by those answers are refused as well.
+ * The pool must not be used afterwards: its memory goes in a turn of the loop.
  */
 void pgpool_close(PgPool *pool);
 
@@ -83,7 +83,7 @@ int pgpool_connections(const PgPool *pool);
  */
 PgRequest *pgpool_request(PgPool *pool, const PgCall *calls, int ncalls, PgDone done, void *arg);
 
-/* `done` will not be called.  What was sent to the server still runs there. */
+/* `done` will not be called.  What was not sent never will be; what was still runs. */
 void pgpool_cancel(PgRequest *request);
 
 /* ---- replies (valid only within `done`) --------------------------------- */

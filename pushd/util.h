@@ -17,7 +17,7 @@
 
 #define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 #define container_of(pointer, type, member) \
-	((type *) (void *) ((char *) (pointer) - offsetof(type, member)))
+	((type *) (void *) ((char *) (pointer) -offsetof(type, member)))
 
 /* ---- memory ------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ typedef struct Buffer
 	size_t capacity;
 } Buffer;
 
-#define BUFFER_EMPTY ((Buffer) {NULL, 0, 0})
+#define BUFFER_EMPTY ((Buffer){NULL, 0, 0})
 
 void buffer_free(Buffer *buffer);
 

@@ -25,7 +25,7 @@ typedef struct WalFeed WalFeed;
 typedef enum WalFeedState
 {
 	WALFEED_DOWN,		   /* no connection; an attempt will follow */
-	WALFEED_CONNECTING,	   /* logging in and looking at the server */
+	WALFEED_CONNECTING,	   /* logged in, looking at the server */
 	WALFEED_CREATING_SLOT, /* the server waits for every older write transaction */
 	WALFEED_STREAMING	   /* everything committed from now on arrives */
 } WalFeedState;
@@ -39,16 +39,17 @@ typedef struct WalFeedHandlers
 	 */
 	void (*on_chunk)(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t length);
 
-	/* `why` is one line for people, "" when there is nothing to say. */
+	/* `why` is one line for people, "" when there is nothing to say.  A state may come again
+	 * with another reason, DOWN after each attempt that failed. */
 	void (*on_state)(void *arg, WalFeedState state, const char *why);
 } WalFeedHandlers;
 
 typedef struct WalPosition
 {
-	uint64_t received_lsn;	 /* up to here the log has been handed to on_chunk */
-	uint64_t server_lsn;	 /* the furthest that the server has told */
-	int64_t commit_time_us;	 /* wall clock of the last chunk's commit, 0: none yet */
-	int64_t heard_us;		 /* clock_us() when the server last said anything */
+	uint64_t received_lsn;	/* up to here the log has been handed to on_chunk */
+	uint64_t server_lsn;	/* the furthest that the server has told */
+	int64_t commit_time_us; /* wall clock of the last chunk's commit, 0: none yet */
+	int64_t heard_us;		/* clock_us() when the server last said anything */
 } WalPosition;
 
 /* `conninfo` is copied; `handlers` must outlive the feed.  Connects from the first
@@ -56,8 +57,8 @@ typedef struct WalPosition
 WalFeed *walfeed_create(Loop *loop, TimerWheel *wheel, const char *conninfo,
 						const WalFeedHandlers *handlers, void *arg) MUST_CHECK;
 
-/* Ends replication and closes; no callback any more.  Not from within a callback of the
- * feed.  The memory goes when libuv has closed the handles. */
+/* Ends replication and closes; no callback any more; also from within one.  The memory goes in a
+ * turn of the loop. */
 void walfeed_close(WalFeed *feed);
 
 WalFeedState walfeed_state(const WalFeed *feed);

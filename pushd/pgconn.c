@@ -1,0 +1,576 @@
+/*
+ * pgconn.c
+ *	  A libpq connection as a state machine on the loop.
+ *
+ * A PgConn owns its PGconn, its strings and a Watch.  A Watch is the uv_poll of one
+ * socket; it outlives the PgConn until libuv has closed it.  pgconn_close() may be called
+ * from a callback of the connection itself, so the PgConn is freed by a task.
+ */
+#include <libpq-fe.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "pgconn.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 5000
+
+/* A connection that lasted this long has done its work. */
+#define SETTLED_AFTER_MS 10000
+
+typedef struct Watch
+{
+	uv_poll_t handle;
+	PgConn *conn; /* NULL once released */
+	int socket;
+	int events; /* as given to uv_poll_start(), or NOT_WATCHING */
+} Watch;
+
+#define NOT_WATCHING (-1)
+
+struct PgConn
+{
+	Loop *loop;
+	TimerWheel *wheel;
+	const PgConnHandlers *handlers;
+	void *arg;
+	char *name;
+	char *conninfo;
+	char *settings; /* `options` of libpq: ours, the user's, the fixed ones */
+	bool conninfo_valid;
+	bool replication;
+
+	PgConnState state;
+	PGconn *pq;
+	Watch *watch;
+	bool reading;
+	bool send_failed;
+	int failures; /* in a row; decides the next pause */
+	int64_t up_since_ms;
+	char *last_why;	  /* already in the log */
+	TimerEntry timer; /* the next attempt, or the end of patience with this one */
+	LoopTask pump;	  /* starts an attempt, or looks at the connection */
+	LoopTask release; /* frees the PgConn */
+};
+
+/* clang-format off */
+static const char *const state_names[] = {
+	[PGCONN_STOPPED] = "stopped",
+	[PGCONN_WAIT_RETRY] = "waiting to retry",
+	[PGCONN_WAIT_CONNECT] = "connecting",
+	[PGCONN_WAIT_INPUT] = "up",
+	[PGCONN_WAIT_FLUSH] = "up, sending",
+	[PGCONN_CLOSING] = "closing",
+};
+/* clang-format on */
+
+static void service(PgConn *conn);
+static void continue_connecting(PgConn *conn);
+static void lose(PgConn *conn, const char *why);
+
+/* ---- watching the socket ------------------------------------------------ */
+
+static void
+handle_socket(uv_poll_t *handle, int status, int events)
+{
+	Watch *watch = handle->data;
+
+	(void) events;
+	if (!watch->conn)
+		return;
+	/* libuv has stopped watching then; libpq finds out by itself what is wrong. */
+	if (status < 0)
+		watch->events = NOT_WATCHING;
+	if (watch->conn->state == PGCONN_WAIT_CONNECT)
+		continue_connecting(watch->conn);
+	else
+		service(watch->conn);
+}
+
+static void
+free_watch(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* Must precede the closing of the socket. */
+static void
+drop_watch(PgConn *conn)
+{
+	if (!conn->watch)
+		return;
+	conn->watch->conn = NULL;
+	uv_close((uv_handle_t *) &conn->watch->handle, free_watch);
+	conn->watch = NULL;
+}
+
+static int
+make_watch(PgConn *conn, int socket)
+{
+	Watch *watch = xcalloc(1, sizeof(*watch));
+	int result = uv_poll_init(loop_uv(conn->loop), &watch->handle, socket);
+
+	if (result != 0)
+	{
+		free(watch);
+		return result;
+	}
+	watch->handle.data = watch;
+	watch->conn = conn;
+	watch->socket = socket;
+	watch->events = NOT_WATCHING;
+	conn->watch = watch;
+	return 0;
+}
+
+/*
+ * False, with the connection lost, when the socket cannot be watched.  Each
+ * uv_poll_start() costs two system calls, so only changes get there.
+ */
+static bool
+watch_socket(PgConn *conn, int events)
+{
+	int socket = PQsocket(conn->pq);
+	int result = 0;
+
+	if (conn->watch && conn->watch->socket != socket)
+		drop_watch(conn);
+	if (!conn->watch)
+		result = make_watch(conn, socket);
+	if (result == 0 && conn->watch->events != events)
+		result = uv_poll_start(&conn->watch->handle, events, handle_socket);
+	if (result == 0)
+	{
+		conn->watch->events = events;
+		return true;
+	}
+	lose(conn, uv_strerror(result));
+	return false;
+}
+
+/* ---- moving between states ---------------------------------------------- */
+
+/* The one place where the state changes. */
+static void
+enter(PgConn *conn, PgConnState state)
+{
+	if (state == conn->state)
+		return;
+	if (state < PGCONN_WAIT_INPUT || conn->state < PGCONN_WAIT_INPUT)
+		log_debug("%s: %s", conn->name, state_names[state]);
+	conn->state = state;
+}
+
+/* Forgets the PGconn, whatever it was doing. */
+static void
+disconnect(PgConn *conn)
+{
+	timer_cancel(&conn->timer);
+	loop_task_cancel(&conn->pump);
+	drop_watch(conn);
+	if (conn->pq)
+		PQfinish(conn->pq);
+	conn->pq = NULL;
+	conn->reading = true;
+	conn->send_failed = false;
+}
+
+/* Half of it by chance, so that many daemons do not knock in step. */
+static int64_t
+next_pause_ms(PgConn *conn)
+{
+	int64_t pause = BACKOFF_MAX_MS;
+
+	if (conn->failures < 6)
+		pause = BACKOFF_MIN_MS << conn->failures;
+	if (pause > BACKOFF_MAX_MS)
+		pause = BACKOFF_MAX_MS;
+	conn->failures++;
+	return pause / 2 + (int64_t) (random_u64() % (uint64_t) (pause / 2 + 1));
+}
+
+/* libpq's texts have several lines, and die with the PGconn. */
+static char *
+copy_as_line(const char *text)
+{
+	Buffer line = BUFFER_EMPTY;
+	size_t unused;
+
+	for (; *text; text++)
+	{
+		if (*text != '\n')
+			buffer_append_char(&line, *text);
+		else if (text[1] != '\0')
+			buffer_append_string(&line, "; ");
+	}
+	buffer_cstring(&line);
+	return (char *) buffer_take(&line, &unused);
+}
+
+/* A server that stays away is said once, not at every attempt. */
+static void
+log_loss(PgConn *conn, bool was_up, char *why)
+{
+	bool is_news = was_up || !conn->last_why || strcmp(conn->last_why, why) != 0;
+
+	log_at(is_news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, 0, "%s: %s: %s", conn->name,
+		   was_up ? "connection lost" : "cannot connect", why);
+	free(conn->last_why);
+	conn->last_why = why;
+}
+
+static void
+lose(PgConn *conn, const char *why)
+{
+	bool was_up = pgconn_is_up(conn);
+	char *line = copy_as_line(why);
+
+	if (was_up && clock_ms() - conn->up_since_ms >= SETTLED_AFTER_MS)
+		conn->failures = 0;
+	disconnect(conn);
+	enter(conn, PGCONN_WAIT_RETRY);
+	timer_arm(conn->wheel, &conn->timer, next_pause_ms(conn));
+	log_loss(conn, was_up, line);
+	conn->handlers->on_down(conn->arg, was_up, line);
+}
+
+/* ---- connecting --------------------------------------------------------- */
+
+#define CONNECT_SETTINGS 12
+
+/* Later rows win, and conninfo (as `dbname`) over what stands before it. */
+static PGconn *
+start_attempt(const PgConn *conn)
+{
+	const char *names[CONNECT_SETTINGS] = {
+		"gssencmode",		"tcp_user_timeout",
+		"keepalives_idle",	"keepalives_interval",
+		"keepalives_count", "dbname",
+		"options",			"application_name",
+		"client_encoding",	conn->replication ? "replication" : NULL,
+	};
+	const char *values[CONNECT_SETTINGS] = {
+		"disable",		"15000",		"15",			"5",	"3",
+		conn->conninfo, conn->settings, "parley-pushd", "UTF8", "database",
+	};
+
+	return PQconnectStartParams(names, values, 1);
+}
+
+/* Without this libpq writes them to stderr.  Their texts may quote data. */
+static void
+receive_notice(void *arg, const PGresult *notice)
+{
+	const PgConn *conn = arg;
+	const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+
+	log_debug("%s: the server sent a notice (%s)", conn->name, sqlstate ? sqlstate : "no code");
+}
+
+static void
+begin_attempt(PgConn *conn)
+{
+	timer_cancel(&conn->timer);
+	enter(conn, PGCONN_WAIT_CONNECT);
+	if (!conn->conninfo_valid)
+	{
+		/* libpq's own text would quote parts of it. */
+		lose(conn, "the connection string is not valid");
+		return;
+	}
+	conn->pq = start_attempt(conn);
+	if (!conn->pq || PQstatus(conn->pq) == CONNECTION_BAD)
+	{
+		lose(conn, conn->pq ? PQerrorMessage(conn->pq) : "out of memory");
+		return;
+	}
+	PQsetNoticeReceiver(conn->pq, receive_notice, conn);
+	timer_arm(conn->wheel, &conn->timer, CONNECT_TIMEOUT_MS);
+	watch_socket(conn, UV_WRITABLE);
+}
+
+static void
+finish_connecting(PgConn *conn)
+{
+	timer_cancel(&conn->timer);
+	if (PQsetnonblocking(conn->pq, 1) != 0)
+	{
+		lose(conn, PQerrorMessage(conn->pq));
+		return;
+	}
+	if (!watch_socket(conn, UV_READABLE))
+		return;
+	conn->up_since_ms = clock_ms();
+	free(conn->last_why);
+	conn->last_why = NULL;
+	enter(conn, PGCONN_WAIT_INPUT);
+	conn->handlers->on_up(conn->arg, conn->pq);
+}
+
+static void
+continue_connecting(PgConn *conn)
+{
+	/* PQconnectPoll may close the socket and open another one of the same number. */
+	uv_poll_stop(&conn->watch->handle);
+	conn->watch->events = NOT_WATCHING;
+	switch (PQconnectPoll(conn->pq))
+	{
+		case PGRES_POLLING_READING:
+			watch_socket(conn, UV_READABLE);
+			break;
+		case PGRES_POLLING_WRITING:
+			watch_socket(conn, UV_WRITABLE);
+			break;
+		case PGRES_POLLING_OK:
+			finish_connecting(conn);
+			break;
+		default:
+			lose(conn, PQerrorMessage(conn->pq));
+			break;
+	}
+}
+
+static void
+handle_timeout(TimerEntry *timer)
+{
+	PgConn *conn = container_of(timer, PgConn, timer);
+
+	if (conn->state == PGCONN_WAIT_CONNECT)
+		lose(conn, "the server did not answer in time");
+	else
+		begin_attempt(conn);
+}
+
+/* ---- up ----------------------------------------------------------------- */
+
+static void
+watch_as_needed(PgConn *conn)
+{
+	int events = conn->reading ? UV_READABLE : 0;
+
+	if (conn->state == PGCONN_WAIT_FLUSH)
+		events |= UV_READABLE | UV_WRITABLE;
+	watch_socket(conn, events);
+}
+
+/* False when sending failed. */
+static bool
+flush_now(PgConn *conn)
+{
+	int left = PQflush(conn->pq);
+
+	if (left < 0)
+		return false;
+	enter(conn, left > 0 ? PGCONN_WAIT_FLUSH : PGCONN_WAIT_INPUT);
+	return true;
+}
+
+/* OpenSSL may hold decrypted bytes that the socket no longer shows. */
+static bool
+has_hidden_input(const PgConn *conn)
+{
+	SSL *ssl = PQsslInUse(conn->pq) ? PQsslStruct(conn->pq, "OpenSSL") : NULL;
+
+	return ssl && SSL_pending(ssl) > 0;
+}
+
+static void
+service(PgConn *conn)
+{
+	do
+	{
+		if (conn->send_failed || !PQconsumeInput(conn->pq) || !flush_now(conn))
+		{
+			lose(conn, PQerrorMessage(conn->pq));
+			return;
+		}
+		conn->handlers->on_input(conn->arg, conn->pq);
+		/* The callback may have closed or dropped the connection. */
+		if (!pgconn_is_up(conn))
+			return;
+	} while (conn->reading && has_hidden_input(conn));
+	watch_as_needed(conn);
+}
+
+static void
+run_pump(LoopTask *task)
+{
+	PgConn *conn = container_of(task, PgConn, pump);
+
+	if (conn->state == PGCONN_WAIT_RETRY)
+		begin_attempt(conn);
+	else if (pgconn_is_up(conn))
+		service(conn);
+}
+
+void
+pgconn_flush(PgConn *conn)
+{
+	if (!pgconn_is_up(conn))
+		return;
+	if (flush_now(conn))
+	{
+		watch_as_needed(conn);
+		return;
+	}
+	conn->send_failed = true;
+	loop_task_post(conn->loop, &conn->pump);
+}
+
+void
+pgconn_set_reading(PgConn *conn, bool on)
+{
+	if (!pgconn_is_up(conn) || conn->reading == on)
+		return;
+	conn->reading = on;
+	if (on)
+		loop_task_post(conn->loop, &conn->pump);
+	watch_as_needed(conn);
+}
+
+void
+pgconn_fail(PgConn *conn, const char *why)
+{
+	if (pgconn_is_up(conn))
+		lose(conn, why);
+}
+
+void
+pgconn_settled(PgConn *conn)
+{
+	conn->failures = 0;
+}
+
+/* ---- connection strings ------------------------------------------------- */
+
+/* libpq takes anything else for the name of a database. */
+static bool
+is_connection_string(const char *conninfo)
+{
+	return strchr(conninfo, '=') || string_starts_with(conninfo, "postgresql://") ||
+		   string_starts_with(conninfo, "postgres://");
+}
+
+bool
+pgconn_check_conninfo(const char *conninfo)
+{
+	PQconninfoOption *options;
+	char *error = NULL;
+
+	if (!is_connection_string(conninfo))
+		return true;
+	options = PQconninfoParse(conninfo, &error);
+	PQconninfoFree(options);
+	PQfreemem(error);
+	return options != NULL;
+}
+
+/* The user's own `options`, or "".  Free it. */
+static char *
+user_settings(const char *conninfo)
+{
+	PQconninfoOption *options = NULL;
+	const char *found = NULL;
+	char *copy;
+
+	if (is_connection_string(conninfo))
+		options = PQconninfoParse(conninfo, NULL);
+	for (PQconninfoOption *option = options; option && option->keyword; option++)
+	{
+		if (strcmp(option->keyword, "options") == 0)
+			found = option->val;
+	}
+	if (!found)
+		found = getenv("PGOPTIONS");
+	copy = xstrdup(found ? found : "");
+	PQconninfoFree(options);
+	return copy;
+}
+
+static char *
+make_settings(const PgConnOptions *options)
+{
+	char *user = user_settings(options->conninfo);
+	char *all =
+		xasprintf("%s %s -c TimeZone=UTC", options->settings ? options->settings : "", user);
+
+	free(user);
+	return all;
+}
+
+/* ---- interface ---------------------------------------------------------- */
+
+static void
+run_release(LoopTask *task)
+{
+	PgConn *conn = container_of(task, PgConn, release);
+
+	secure_zero(conn->conninfo, strlen(conn->conninfo));
+	free(conn->conninfo);
+	free(conn->settings);
+	free(conn->name);
+	free(conn->last_why);
+	free(conn);
+}
+
+PgConn *
+pgconn_create(Loop *loop, TimerWheel *wheel, const PgConnOptions *options,
+			  const PgConnHandlers *handlers, void *arg)
+{
+	PgConn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->loop = loop;
+	conn->wheel = wheel;
+	conn->handlers = handlers;
+	conn->arg = arg;
+	conn->name = xstrdup(options->name);
+	conn->conninfo = xstrdup(options->conninfo);
+	conn->conninfo_valid = pgconn_check_conninfo(options->conninfo);
+	conn->settings = make_settings(options);
+	conn->replication = options->replication;
+	conn->reading = true;
+	timer_init(&conn->timer, handle_timeout);
+	loop_task_init(&conn->pump, run_pump);
+	loop_task_init(&conn->release, run_release);
+	return conn;
+}
+
+void
+pgconn_start(PgConn *conn)
+{
+	if (conn->state != PGCONN_STOPPED)
+		return;
+	enter(conn, PGCONN_WAIT_RETRY);
+	loop_task_post(conn->loop, &conn->pump);
+}
+
+void
+pgconn_close(PgConn *conn)
+{
+	if (conn->state == PGCONN_CLOSING)
+		return;
+	disconnect(conn);
+	enter(conn, PGCONN_CLOSING);
+	loop_task_post(conn->loop, &conn->release);
+}
+
+PgConnState
+pgconn_state(const PgConn *conn)
+{
+	return conn->state;
+}
+
+bool
+pgconn_is_up(const PgConn *conn)
+{
+	return conn->state == PGCONN_WAIT_INPUT || conn->state == PGCONN_WAIT_FLUSH;
+}
+
+PGconn *
+pgconn_pq(PgConn *conn)
+{
+	return pgconn_is_up(conn) ? conn->pq : NULL;
+}

@@ -1,0 +1,20 @@
+import { signal } from "@preact/signals";
+import { me } from "./account";
+import { chat } from "./client";
+import { conversationOf } from "./conversations";
+import { nameIn, titleOf } from "./naming";
+import { shown } from "./route";
+
+/** Spoken by screen readers, seen by nobody. */
+export const announcement = signal("");
+
+chat.on("message", (message) => {
+  if (message.sender_id === me.peek()?.id) return;
+  const conversation = conversationOf(message.conversation_id);
+  if (conversation === undefined) return;
+  const sender = nameIn(conversation, message.sender_id, message.sender);
+  announcement.value =
+    shown.peek() === conversation.id
+      ? `${sender}: ${message.content}`
+      : `New message from ${sender}${conversation.is_group ? ` in ${titleOf(conversation, 0)}` : ""}`;
+});

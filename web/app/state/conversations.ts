@@ -1,0 +1,144 @@
+import { batch, computed, signal } from "@preact/signals";
+import type { Conversation, Message } from "@pg-parley/client";
+import { me } from "./account";
+import { chat } from "./client";
+import { shown, showList } from "./route";
+
+type ById = ReadonlyMap<number, Conversation>;
+
+const byId = signal<ById>(new Map());
+/** When a conversation came up here by itself, not with the list. */
+const metAt = new Map<number, number>();
+
+/** False until the first list is here. */
+export const loaded = signal(false);
+
+/** Newest activity first. */
+export const conversations = computed(() =>
+  [...byId.value.values()].sort((a, b) => activity(b) - activity(a) || b.id - a.id),
+);
+
+export const unreadTotal = computed(() =>
+  conversations.value.reduce((sum, conversation) => sum + conversation.unread, 0),
+);
+
+export const shownConversation = computed(() => {
+  const id = shown.value;
+  return id === null ? null : (byId.value.get(id) ?? null);
+});
+
+export function conversationOf(id: number): Conversation | undefined {
+  return byId.value.get(id);
+}
+
+/** Everything up to this seq has been seen. */
+export function markRead(id: number, seq: number): void {
+  const conversation = byId.peek().get(id);
+  if (conversation === undefined || seq <= conversation.read_seq) return;
+  chat.markRead(id, seq);
+  readUpTo(conversation, seq);
+}
+
+export async function openDirect(username: string): Promise<number> {
+  return met(await chat.api.direct(username));
+}
+
+export async function createGroup(name: string, usernames: string[]): Promise<number> {
+  return met(await chat.api.createGroup(name, usernames));
+}
+
+function met(conversation: Conversation): number {
+  metAt.set(conversation.id, Date.now());
+  put(merge(conversation));
+  return conversation.id;
+}
+
+/** A list that was read while these came up need not have them yet. */
+function justMet(): [number, Conversation][] {
+  return [...byId.peek()].filter(([id]) => Date.now() - (metAt.get(id) ?? 0) < 30_000);
+}
+
+/** An empty conversation goes by when it came up. */
+function activity(conversation: Conversation): number {
+  const last = conversation.last_message;
+  return last === null ? (metAt.get(conversation.id) ?? 0) : Date.parse(last.created_at);
+}
+
+function put(...changed: Conversation[]): void {
+  const next = new Map(byId.peek());
+  for (const conversation of changed) next.set(conversation.id, conversation);
+  byId.value = next;
+}
+
+/** A snapshot may be older than what live events have told since. */
+function merge(snapshot: Conversation): Conversation {
+  const here = byId.peek().get(snapshot.id);
+  if (here === undefined || here.last_seq < snapshot.last_seq) return snapshot;
+  const { last_message, last_seq } = here;
+  if (here.read_seq < snapshot.read_seq && here.last_seq === snapshot.last_seq) return snapshot;
+  return { ...snapshot, last_message, last_seq, unread: here.unread, read_seq: here.read_seq };
+}
+
+function readUpTo(conversation: Conversation, seq: number): void {
+  if (seq <= conversation.read_seq) return;
+  const unread = Math.min(conversation.unread, Math.max(0, conversation.last_seq - seq));
+  put({ ...conversation, read_seq: seq, unread });
+}
+
+function messageCame(message: Message): void {
+  const conversation = byId.peek().get(message.conversation_id);
+  if (conversation === undefined || message.seq <= conversation.last_seq) return;
+  const mine = message.sender_id === me.peek()?.id;
+  put({
+    ...conversation,
+    last_message: message,
+    last_seq: message.seq,
+    read_seq: mine ? message.seq : conversation.read_seq,
+    unread: mine ? 0 : conversation.unread + 1,
+  });
+}
+
+chat.on("conversations", ({ list, complete }) => {
+  const next = new Map(complete ? justMet() : byId.peek());
+  for (const conversation of list) next.set(conversation.id, merge(conversation));
+  batch(() => {
+    byId.value = next;
+    loaded.value = true;
+    if (complete && shown.peek() !== null && !next.has(shown.peek()!)) showList();
+  });
+});
+
+chat.on("conversation", (conversation) => void met(conversation));
+chat.on("message", messageCame);
+
+chat.on("read", ({ conversation_id, user_id, seq }) => {
+  const conversation = byId.peek().get(conversation_id);
+  if (conversation !== undefined && user_id === me.peek()?.id) readUpTo(conversation, seq);
+});
+
+chat.on("member", ({ conversation_id, user_id }) => {
+  if (user_id === me.peek()?.id || !byId.peek().has(conversation_id)) return;
+  chat.api.conversation(conversation_id).then((fresh) => put(merge(fresh)), () => {});
+});
+
+chat.on("left", (id) => {
+  const next = new Map(byId.peek());
+  next.delete(id);
+  byId.value = next;
+  if (shown.peek() === id) showList();
+});
+
+chat.on("user", (profile) => {
+  const changed = [...byId.peek().values()].filter((conversation) =>
+    conversation.members.some((member) => member.id === profile.id),
+  );
+  const renew = <T extends { id: number }>(member: T) =>
+    member.id === profile.id ? { ...member, ...profile } : member;
+  put(...changed.map((it) => ({ ...it, members: it.members.map(renew) })));
+});
+
+chat.on("ended", () => {
+  byId.value = new Map();
+  metAt.clear();
+  loaded.value = false;
+});

@@ -1,0 +1,140 @@
+import { batch, signal } from "@preact/signals";
+import { asProblem, type Message, uuid } from "@pg-parley/client";
+import { me } from "./account";
+import { chat } from "./client";
+import { wordsFor } from "./wording";
+
+/** A message of ours that has not come back from the server yet. */
+export interface Outgoing {
+  /** The client id; retries keep it. */
+  id: string;
+  content: string;
+  createdAt: string;
+  state: "sending" | "sent" | "failed";
+  /** Why it failed. */
+  trouble: string | null;
+}
+
+const PAGE = 50;
+
+export function lastOf<T>(list: readonly T[]): T | undefined {
+  return list[list.length - 1];
+}
+
+/** The messages of one conversation as far as they are loaded: no gaps, oldest first. */
+export class Thread {
+  readonly messages = signal<readonly Message[]>([]);
+  readonly outgoing = signal<readonly Outgoing[]>([]);
+  readonly phase = signal<"loading" | "ready" | "failed">("loading");
+  readonly hasOlder = signal(false);
+  readonly loadingOlder = signal(false);
+  readonly trouble = signal<string | null>(null);
+  /** Typed, but not sent. */
+  readonly draft = signal("");
+
+  constructor(readonly conversationId: number) {}
+
+  async load(): Promise<void> {
+    this.phase.value = this.messages.peek().length === 0 ? "loading" : "ready";
+    try {
+      const page = await chat.follow(this.conversationId, PAGE);
+      batch(() => {
+        const first = page.messages[0]?.seq ?? 0;
+        const newest = lastOf(this.messages.peek())?.seq ?? 0;
+        // Loaded afresh after a long absence: what lies before the hole goes, paging brings it back.
+        if (newest < first - 1) this.messages.value = [];
+        this.insert(page.messages);
+        if (this.messages.peek()[0]?.seq === first || first === 0) this.hasOlder.value = page.has_more;
+        this.phase.value = "ready";
+      });
+    } catch (error) {
+      this.trouble.value = wordsFor(error);
+      if (this.messages.peek().length === 0) this.phase.value = "failed";
+    }
+  }
+
+  async loadOlder(): Promise<void> {
+    const before = this.messages.peek()[0]?.seq;
+    if (before === undefined || this.loadingOlder.peek() || !this.hasOlder.peek()) return;
+    this.loadingOlder.value = true;
+    try {
+      const page = await chat.api.history(this.conversationId, { before, limit: PAGE });
+      batch(() => {
+        this.insert(page.messages);
+        this.hasOlder.value = page.has_more;
+      });
+    } catch (error) {
+      this.trouble.value = wordsFor(error);
+    } finally {
+      this.loadingOlder.value = false;
+    }
+  }
+
+  send(content: string): void {
+    const createdAt = new Date().toISOString();
+    const id = uuid();
+    this.outgoing.value = [
+      ...this.outgoing.peek(),
+      { id, content, createdAt, state: "sending", trouble: null },
+    ];
+    void this.transmit(id, content);
+  }
+
+  retry(id: string): void {
+    const message = this.outgoing.peek().find((it) => it.id === id);
+    if (message === undefined) return;
+    this.change(id, { state: "sending", trouble: null });
+    void this.transmit(id, message.content);
+  }
+
+  discard(id: string): void {
+    this.outgoing.value = this.outgoing.peek().filter((it) => it.id !== id);
+  }
+
+  /** Messages from a page or live, in any order, known ones among them. */
+  insert(incoming: readonly Message[]): void {
+    if (incoming.length === 0) return;
+    const bySeq = new Map(this.messages.peek().map((it) => [it.seq, it]));
+    for (const message of incoming) bySeq.set(message.seq, message);
+    const myId = me.peek()?.id;
+    const ours = new Set(incoming.filter((it) => it.sender_id === myId).map((it) => it.client_id));
+    batch(() => {
+      this.messages.value = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+      if (this.outgoing.peek().some((it) => ours.has(it.id))) {
+        this.outgoing.value = this.outgoing.peek().filter((it) => !ours.has(it.id));
+      }
+    });
+  }
+
+  private async transmit(id: string, content: string): Promise<void> {
+    try {
+      await chat.send(this.conversationId, content, id);
+      this.change(id, { state: "sent" });
+    } catch (error) {
+      if (asProblem(error).code === "stopped") return;
+      this.change(id, { state: "failed", trouble: wordsFor(error) });
+    }
+  }
+
+  private change(id: string, change: Partial<Outgoing>): void {
+    this.outgoing.value = this.outgoing
+      .peek()
+      .map((it) => (it.id === id ? { ...it, ...change } : it));
+  }
+}
+
+const threads = new Map<number, Thread>();
+
+export function threadOf(conversationId: number): Thread {
+  let thread = threads.get(conversationId);
+  if (thread === undefined) threads.set(conversationId, (thread = new Thread(conversationId)));
+  return thread;
+}
+
+chat.on("message", (message) => {
+  const thread = threads.get(message.conversation_id);
+  if (thread !== undefined) thread.insert([message]);
+});
+chat.on("reset", (id) => void threads.get(id)?.load());
+chat.on("left", (id) => threads.delete(id));
+chat.on("ended", () => threads.clear());

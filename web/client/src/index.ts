@@ -1,0 +1,11 @@
+export { Chat, type ChatEvents, type ChatOptions } from "./chat.js";
+export { Api, type HistoryQuery } from "./api.js";
+export { type Clock, systemClock } from "./clock.js";
+export { type CloseAction, closeRule, type CloseRule } from "./close-codes.js";
+export { type ConnectionState, type Socket } from "./connection.js";
+export { followPage } from "./page-life.js";
+export { asProblem, type LocalCode, Problem } from "./problem.js";
+export { Session, type SignUp } from "./session.js";
+export { localTokens, memoryTokens, type TokenStore } from "./token-store.js";
+export * from "./types.js";
+export { uuid } from "./uuid.js";

@@ -74,8 +74,7 @@ make_database()
 		say "creating database chat"
 		in_database postgres "CREATE DATABASE chat"
 	fi
-	version=$(in_database chat "SELECT default_version FROM pg_available_extensions
-		WHERE name = 'pg_parley'")
+	version=$(extension_version)
 	installed=$(in_database chat "SELECT extversion FROM pg_extension WHERE extname = 'pg_parley'")
 	if [ -z "$installed" ]; then
 		in_database chat "CREATE EXTENSION pg_parley"

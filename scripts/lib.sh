@@ -77,7 +77,7 @@ http_status()
 	{
 		printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nConnection: close\r\n\r\n' "$2" "$1" >&3
 		read -r -t 5 line <&3
-	} 3<>"/dev/tcp/127.0.0.1/$1" 2>/dev/null || return 0
+	} 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1" || return 0
 	line=${line#* }
 	printf '%s\n' "${line%% *}"
 }
@@ -86,6 +86,12 @@ free_port()
 {
 	perl -MIO::Socket::INET -e \
 		'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
+}
+
+# As the control file says.
+extension_version()
+{
+	sed -n "s/^default_version *= *'\(.*\)'/\1/p" "$root/extension/pg_parley.control"
 }
 
 last_line()

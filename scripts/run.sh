@@ -106,23 +106,24 @@ start_pushd()
 		die "parley-pushd did not start: $(last_line "$place/log/parley-pushd.log")"
 }
 
-# A SIGINT for make alone stays in make, which then waits for this script with the
-# signal blocked: bit 1 of SigBlk.
-make_was_interrupted()
+# A SIGINT or SIGHUP for make alone stays in make, which then waits for this script
+# with the signal blocked: bits 1 and 0 of its SigBlk.
+make_was_told_to_stop()
 {
 	local key mask
 
+	[ "$(cat "/proc/$PPID/comm" 2>/dev/null)" = make ] || return 1
 	while read -r key mask; do
 		[ "$key" != SigBlk: ] || break
-	done 2>/dev/null <"/proc/$PPID/status"
-	[ "$(cat "/proc/$PPID/comm" 2>/dev/null)" = make ] && [ $((0x${mask:-0} & 2)) != 0 ]
+	done <"/proc/$PPID/status"
+	[ $((0x$mask & 3)) != 0 ]
 }
 
 watch_children()
 {
 	local ended=
 
-	while ! make_was_interrupted; do
+	while ! make_was_told_to_stop; do
 		sleep 1 &
 		wait -n -p ended $postgres_pid $pushd_pid $! || true
 		if [ "$ended" = "$pushd_pid" ]; then

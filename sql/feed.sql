@@ -1,0 +1,112 @@
+-- The output plugin: which changes become events, in which order, in which form.
+\i sql/include/setup.psql
+
+-- From 15.19 on a server names the plugins it trusts.
+SELECT current_setting('wal_level') = 'logical'
+	   AND coalesce(current_setting('output_plugin_libraries', true) ~ 'pg_parley', true) AS decodes \gset
+\if :decodes
+\else
+\echo this server does not decode: nothing to test
+\q
+\endif
+
+SELECT count(*) FROM pg_create_logical_replication_slot('pg_parley_feed_test', 'pg_parley', true);
+
+-- The events of the slot, a row each: the header's fields, then the JSON.
+CREATE FUNCTION pg_temp.number(data bytea, at int, bytes int) RETURNS bigint
+LANGUAGE sql AS $$
+	SELECT sum(get_byte(data, at + i)::bigint << (8 * (bytes - 1 - i)))::bigint FROM generate_series(0, bytes - 1) i
+$$;
+CREATE FUNCTION pg_temp.events(OUT transaction bigint, OUT kind text, OUT flags int, OUT conversation bigint,
+							   OUT account bigint, OUT number bigint, OUT json text) RETURNS SETOF record
+LANGUAGE plpgsql AS $$
+DECLARE
+	chunk bytea;
+	at int;
+	bytes int;
+BEGIN
+	FOR transaction, chunk IN
+		SELECT dense_rank() OVER (ORDER BY xid::text::bigint), data FROM pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '1')
+	LOOP
+		at := 24;
+		WHILE at < length(chunk) LOOP
+			kind := chr(get_byte(chunk, at));
+			flags := get_byte(chunk, at + 1);
+			bytes := pg_temp.number(chunk, at + 4, 4);
+			conversation := pg_temp.number(chunk, at + 8, 8);
+			account := pg_temp.number(chunk, at + 16, 8);
+			number := pg_temp.number(chunk, at + 24, 8);
+			json := regexp_replace(convert_from(substr(chunk, at + 33, bytes), 'UTF8'), '"created_at":"[^"]*"', '"created_at":"(time)"');
+			RETURN NEXT;
+			at := at + 32 + bytes;
+		END LOOP;
+	END LOOP;
+END
+$$;
+
+-- a group, messages, reading
+BEGIN;
+SELECT chat.act_as(1);
+SELECT id FROM chat.create_group('team', ARRAY['bob', 'carol']);
+SELECT seq FROM chat.send(1, E'"quoted" \\ \n tab\t ü 😀 <b>', '00000000-0000-4000-8000-0000000000aa');
+COMMIT;
+BEGIN; SELECT chat.act_as(2); SELECT chat.mark_read(1, 1); SELECT seq FROM chat.send(1, 'reply', NULL, 1); COMMIT;
+
+-- rolled back: nothing
+BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'never'); ROLLBACK;
+BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT seq FROM chat.send(1, 'never'); ROLLBACK TO s; SELECT seq FROM chat.send(1, 'kept'); COMMIT;
+
+-- members go and come
+BEGIN; SELECT chat.act_as(1); SELECT chat.remove_member(1, 3); SELECT username FROM chat.add_member(1, 'dave'); COMMIT;
+SELECT * FROM pg_temp.events();
+
+-- a message that is stored out of line is complete
+BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)); COMMIT;
+SELECT kind, number, length(json), json::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();
+
+-- sessions: only their end; accounts: their changes and their end
+SELECT (g).access_token AS token, (g).refresh_token AS refresh FROM chat.login('dave', 'correct horse') g \gset
+SELECT (chat.refresh(:'refresh')).error;
+BEGIN; SELECT chat.authenticate(:'token'); SELECT chat.logout(); COMMIT;
+UPDATE chat.account SET display_name = 'Dave D.', bio = 'It''s me' WHERE id = 4;
+UPDATE chat.account SET closed_at = now() WHERE id = 4;
+SELECT * FROM pg_temp.events();
+
+-- a value that an update did not touch is left out where the WAL leaves it out
+UPDATE chat.account SET bio = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 120) i) WHERE id = 3;
+SELECT kind, length(json::json->'user'->>'bio') FROM pg_temp.events();
+ALTER TABLE chat.account ALTER bio SET STORAGE EXTERNAL;
+UPDATE chat.account SET bio = bio || '.' WHERE id = 3;
+SELECT kind, length(json::json->'user'->>'bio') FROM pg_temp.events();
+UPDATE chat.account SET display_name = 'Carol C.' WHERE id = 3;
+SELECT * FROM pg_temp.events();
+
+-- other tables are no events, also those of the same name elsewhere
+CREATE SCHEMA elsewhere;
+CREATE TABLE elsewhere.message (LIKE chat.message);
+INSERT INTO elsewhere.message SELECT * FROM chat.message;
+CREATE TABLE chat.message_draft (LIKE chat.message);
+INSERT INTO chat.message_draft SELECT * FROM chat.message;
+SELECT * FROM pg_temp.events();
+
+-- but a shard of one of ours is
+CREATE TABLE chat.message_102010 (LIKE chat.message);
+INSERT INTO chat.message_102010 SELECT * FROM chat.message WHERE seq = 2;
+SELECT kind, number FROM pg_temp.events();
+
+-- a large transaction comes in several chunks, whole and in order
+SELECT count(*) FROM chat.send_batch(
+	array_fill(1::bigint, ARRAY[3000]), array_fill(1::bigint, ARRAY[3000]), array_fill('x'::text, ARRAY[3000]),
+	array_fill(NULL::uuid, ARRAY[3000]), array_fill(NULL::bigint, ARRAY[3000]));
+SELECT count(*) > 1 AS several_chunks, count(*) FILTER (WHERE get_byte(data, 1) = 1) AS last_chunks
+	FROM pg_logical_slot_peek_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '1');
+SELECT count(*), max(number) - min(number) AS span, array_agg(number) = array_agg(number ORDER BY number) AS in_order FROM pg_temp.events();
+
+-- only this wire version, only this option
+SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL)$$);
+SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '0')$$);
+SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'speed', '9')$$);
+
+SELECT pg_drop_replication_slot('pg_parley_feed_test');
+DROP SCHEMA elsewhere CASCADE;
+DROP TABLE chat.message_draft, chat.message_102010;

@@ -192,19 +192,22 @@ next_pause_ms(PgConn *conn)
 	return pause / 2 + (int64_t) (random_u64() % (uint64_t) (pause / 2 + 1));
 }
 
-/* libpq's texts have several lines, and die with the PGconn. */
+/* libpq's texts have several lines, some of them indented, and die with the PGconn. */
 static char *
 copy_as_line(const char *text)
 {
 	Buffer line = BUFFER_EMPTY;
 	size_t unused;
 
-	for (; *text; text++)
+	while (*text)
 	{
-		if (*text != '\n')
-			buffer_append_char(&line, *text);
-		else if (text[1] != '\0')
-			buffer_append_string(&line, "; ");
+		size_t length = strcspn(text, "\n");
+
+		buffer_append(&line, text, length);
+		text += length;
+		text += strspn(text, "\n\t ");
+		if (*text)
+			buffer_append_char(&line, ' ');
 	}
 	buffer_cstring(&line);
 	return (char *) buffer_take(&line, &unused);

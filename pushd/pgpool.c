@@ -57,10 +57,8 @@ struct PgRequest
 	bool is_waiting;		/* in `waiting` */
 	bool repeated;
 	bool failed;	/* `result` is an error of the server */
-	bool unknown;	/* libpq gave an error that says nothing about the request */
 	bool preparing; /* the answer to the Parse of call `answered` is due */
 	int answered;	/* calls whose results are complete */
-	int failed_call;
 	int ncalls;
 	RequestCall calls[PGPOOL_MAX_CALLS];
 	size_t text_size;
@@ -457,13 +455,13 @@ error_field(const PGresult *result, int field)
 	return text ? text : "";
 }
 
-/* FATAL and PANIC speak about the connection, not about the request. */
+/* FATAL, PANIC and errors of libpq itself speak about the connection, not the request. */
 static bool
 ends_connection(const PGresult *result)
 {
 	const char *severity = error_field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	return strcmp(severity, "ERROR") != 0;
+	return is_error(result) && strcmp(severity, "ERROR") != 0;
 }
 
 /* The server's statement is not there any more, or its result type has changed. */
@@ -490,11 +488,9 @@ is_success(const PGresult *result)
 static void
 keep_result(PoolConn *conn, PgRequest *request, PGresult *result)
 {
-	bool failed = is_error(result) && !ends_connection(result);
+	bool failed = is_error(result);
 	bool wanted = failed || (is_success(result) && !request->preparing);
 
-	if (is_error(result) && !failed)
-		request->unknown = true;
 	if (request->preparing && !is_success(result))
 		forget_prepared(conn, &request->calls[request->answered]);
 	if (request->failed || !wanted)
@@ -505,7 +501,6 @@ keep_result(PoolConn *conn, PgRequest *request, PGresult *result)
 	PQclear(request->result);
 	request->result = result;
 	request->failed = failed;
-	request->failed_call = request->answered;
 }
 
 /* The results of one Parse or Execute are complete. */
@@ -526,7 +521,9 @@ repeat_request(PoolConn *conn, PgRequest *request)
 
 	if (!request->failed || request->repeated || !is_stale_statement(request->result))
 		return false;
-	forget_prepared(conn, &request->calls[request->failed_call]);
+	/* Where one was lost, the others may be too. */
+	for (int i = 0; i < request->ncalls; i++)
+		forget_prepared(conn, &request->calls[i]);
 	PQclear(request->result);
 	request->result = NULL;
 	request->failed = false;
@@ -544,8 +541,6 @@ finish_request(PoolConn *conn, PgRequest *request)
 
 	if (request->failed)
 		reply.outcome = PG_ERROR;
-	else if (request->unknown)
-		reply = reply_lost;
 	pop_in_flight(conn, request);
 	pgconn_settled(conn->conn);
 	if (!repeat_request(conn, request))
@@ -555,28 +550,34 @@ finish_request(PoolConn *conn, PgRequest *request)
 }
 
 static void
+take_result(PoolConn *conn, PgRequest *request, PGresult *result)
+{
+	if (!result)
+		end_of_command(request);
+	else if (ends_connection(result))
+	{
+		pgconn_fail(conn->conn, PQresultErrorMessage(result));
+		PQclear(result);
+	}
+	else if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
+		keep_result(conn, request, result);
+	else
+	{
+		PQclear(result);
+		finish_request(conn, request);
+	}
+}
+
+static void
 handle_input(void *arg, PGconn *pq)
 {
 	PoolConn *conn = arg;
 	ListNode *first;
 
 	conn->progress_ms = clock_ms();
-	/* `done` may close the pool, which takes the PGconn away. */
-	while (!conn->pool->closed && (first = list_first(&conn->in_flight)) && !PQisBusy(pq))
-	{
-		PgRequest *request = list_entry(first, PgRequest, node);
-		PGresult *result = PQgetResult(pq);
-
-		if (!result)
-			end_of_command(request);
-		else if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
-			keep_result(conn, request, result);
-		else
-		{
-			PQclear(result);
-			finish_request(conn, request);
-		}
-	}
+	/* A result may end the connection, `done` may close the pool. */
+	while (pgconn_pq(conn->conn) == pq && (first = list_first(&conn->in_flight)) && !PQisBusy(pq))
+		take_result(conn, list_entry(first, PgRequest, node), PQgetResult(pq));
 }
 
 /* ---- connections -------------------------------------------------------- */

@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#define PRINTF_LIKE(format_at, first_at) \
+	__attribute__((format(printf, format_at, first_at), nonnull(format_at)))
 
 #define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 #define container_of(pointer, type, member) \

@@ -1,0 +1,260 @@
+import type { Clock, Conversation, Message, Socket, User } from "../src/index.js";
+import { Chat } from "../src/index.js";
+
+/** Time that stands still until told; chance that is always the highest. */
+export class FakeClock implements Clock {
+  private time = 1_000_000;
+  private timers: { at: number; call: () => void }[] = [];
+  chance = 0.999;
+
+  now(): number {
+    return this.time;
+  }
+
+  random(): number {
+    return this.chance;
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const timer = { at: this.time + ms, call };
+    this.timers.push(timer);
+    return () => (this.timers = this.timers.filter((it) => it !== timer));
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.time + ms;
+    for (;;) {
+      const due = this.timers.filter((it) => it.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.time = due.at;
+      this.timers = this.timers.filter((it) => it !== due);
+      due.call();
+      await settled();
+    }
+    this.time = end;
+  }
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+export class FakeSocket implements Socket {
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  onerror: (() => void) | null = null;
+  readonly sent: Record<string, unknown>[] = [];
+  closedByClient = false;
+
+  send(data: string): void {
+    this.sent.push(JSON.parse(data) as Record<string, unknown>);
+  }
+
+  close(): void {
+    this.closedByClient = true;
+  }
+
+  frames(type: string): Record<string, unknown>[] {
+    return this.sent.filter((frame) => frame["type"] === type);
+  }
+
+  receive(...frames: object[]): void {
+    this.onmessage?.({ data: frames.map((frame) => JSON.stringify(frame)).join("\n") });
+  }
+
+  async open(): Promise<void> {
+    this.onopen?.();
+    await settled();
+  }
+
+  async welcome(): Promise<void> {
+    await this.open();
+    this.receive({ type: "welcome", user, session_id: 1, heartbeat_s: 30 });
+    await settled();
+  }
+
+  async cut(code = 1006): Promise<void> {
+    this.onclose?.({ code });
+    await settled();
+  }
+}
+
+export const user: User = {
+  id: 1,
+  username: "alice",
+  display_name: null,
+  avatar_url: null,
+  bio: null,
+  is_online: true,
+  last_seen: null,
+};
+
+export function message(seq: number, more: Partial<Message> = {}): Message {
+  return {
+    conversation_id: 7,
+    seq,
+    sender_id: 2,
+    sender: "bob",
+    content: `message ${seq}`,
+    client_id: null,
+    reply_to: null,
+    created_at: "2026-01-01T00:00:00.000000+00:00",
+    edited_at: null,
+    deleted: false,
+    reactions: [],
+    ...more,
+  };
+}
+
+export function event(seq: number, more: Partial<Message> = {}): object {
+  return { type: "message", ...message(seq, more) };
+}
+
+interface Asked {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  token: string | null;
+  body: Record<string, unknown>;
+}
+
+/** Answers REST calls from a handful of facts that a test may change at any time. */
+export class FakeServer {
+  readonly asked: Asked[] = [];
+  readonly stored = new Map<number, Message[]>([[7, []]]);
+  /** Tokens it takes; null: any. */
+  goodTokens: Set<string> | null = null;
+  reachable = true;
+  /** Status and code that refresh answers, instead of a grant. */
+  refreshRefusal: [number, string] | null = null;
+  /** The next answer is lost on its way, after the server has acted. */
+  loseNextAnswer = false;
+  private issued = 0;
+  private gate: Promise<void> = Promise.resolve();
+  userId = user.id;
+
+  readonly fetch = (async (input: string, init: RequestInit): Promise<Response> => {
+    await Promise.resolve();
+    if (!this.reachable) throw new TypeError("fetch failed");
+    const url = new URL(input);
+    const header = (init.headers as Record<string, string>)["Authorization"];
+    const call: Asked = {
+      method: init.method!,
+      path: url.pathname.replace("/api/v1", ""),
+      query: url.searchParams,
+      token: header?.replace("Bearer ", "") ?? null,
+      body: JSON.parse((init.body as string) ?? "{}"),
+    };
+    this.asked.push(call);
+    const answer = this.answer(call);
+    await this.gate;
+    if (this.loseNextAnswer) {
+      this.loseNextAnswer = false;
+      throw new TypeError("fetch failed");
+    }
+    return answer;
+  }) as unknown as typeof fetch;
+
+  /** Answers, true as of now, stay on their way until released. */
+  hold(): () => void {
+    let release!: () => void;
+    this.gate = new Promise((open) => (release = open));
+    return release;
+  }
+
+  calls(path: string): Asked[] {
+    return this.asked.filter((call) => call.path === path);
+  }
+
+  store(...seqs: number[]): void {
+    for (const seq of seqs) this.stored.get(7)!.push(message(seq));
+  }
+
+  private answer(call: Asked): Response {
+    if (call.path === "/auth/refresh" && this.refreshRefusal !== null) {
+      return problem(...this.refreshRefusal);
+    }
+    if (call.path.startsWith("/auth/") && call.path !== "/auth/me") return json(this.grant());
+    if (this.goodTokens !== null && !this.goodTokens.has(call.token ?? "")) {
+      return problem(401, "token_expired");
+    }
+    if (call.path === "/auth/me") return json(user);
+    if (call.path === "/conversations") {
+      return json([...this.stored.keys()].map((id) => this.conversation(id)));
+    }
+    const [, id, messages] = /^\/conversations\/(\d+)(\/messages)?$/.exec(call.path) ?? [];
+    if (id === undefined || !this.stored.has(Number(id))) return problem(404, "conversation_not_found");
+    return json(messages === undefined ? this.conversation(Number(id)) : this.page(Number(id), call));
+  }
+
+  private grant(): object {
+    this.issued++;
+    const access_token = `access-${this.issued}`;
+    this.goodTokens?.add(access_token);
+    const refresh_token = `refresh-${this.issued}`;
+    const holder = { ...user, id: this.userId };
+    return { user: holder, access_token, refresh_token, token_type: "Bearer", expires_in: 600 };
+  }
+
+  private page(id: number, call: Asked): object {
+    const limit = Number(call.query.get("limit") ?? 50);
+    const after = call.query.get("after");
+    const all = this.stored.get(id)!.filter((it) => after === null || it.seq > Number(after));
+    const messages = after === null ? all.slice(-limit) : all.slice(0, limit);
+    return { messages, has_more: messages.length < all.length };
+  }
+
+  private conversation(id: number): Conversation {
+    const messages = this.stored.get(id)!;
+    const last = messages[messages.length - 1] ?? null;
+    return {
+      id,
+      is_group: false,
+      name: null,
+      members: [],
+      member_count: 2,
+      last_message: last,
+      last_seq: last?.seq ?? 0,
+      unread: 0,
+      read_seq: 0,
+    };
+  }
+}
+
+function json(body: object): Response {
+  return new Response(JSON.stringify(body), { status: 200 });
+}
+
+function problem(status: number, code: string): Response {
+  const headers = { "Content-Type": "application/problem+json" };
+  return new Response(JSON.stringify({ status, code, title: code }), { status, headers });
+}
+
+/** A chat client with everything around it faked, signed in but not yet connected. */
+export async function fixture() {
+  const clock = new FakeClock();
+  const server = new FakeServer();
+  const sockets: FakeSocket[] = [];
+  const chat = new Chat({
+    url: "http://parley.test",
+    clock,
+    fetch: server.fetch,
+    socket: () => {
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      return socket;
+    },
+  });
+  const seqs: number[] = [];
+  chat.on("message", (it) => seqs.push(it.seq));
+  await chat.session.logIn("alice", "secret");
+  const socket = () => sockets[sockets.length - 1]!;
+  const connect = async () => {
+    chat.start();
+    await settled();
+    await socket().welcome();
+  };
+  return { chat, clock, server, sockets, socket, seqs, connect };
+}

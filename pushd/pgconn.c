@@ -213,14 +213,13 @@ copy_as_line(const char *text)
 	return (char *) buffer_take(&line, &unused);
 }
 
-/* A server that stays away is said once, not at every attempt. */
+/* What stays wrong is said once, not at every attempt. */
 static void
-log_loss(PgConn *conn, bool was_up, char *why)
+log_loss(PgConn *conn, char *why)
 {
-	bool is_news = was_up || !conn->last_why || strcmp(conn->last_why, why) != 0;
+	bool is_news = !conn->last_why || strcmp(conn->last_why, why) != 0;
 
-	log_at(is_news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, 0, "%s: %s: %s", conn->name,
-		   was_up ? "connection lost" : "cannot connect", why);
+	log_at(is_news ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, 0, "%s: %s", conn->name, why);
 	free(conn->last_why);
 	conn->last_why = why;
 }
@@ -232,11 +231,11 @@ lose(PgConn *conn, const char *why)
 	char *line = copy_as_line(why);
 
 	if (was_up && clock_ms() - conn->up_since_ms >= SETTLED_AFTER_MS)
-		conn->failures = 0;
+		pgconn_settled(conn);
 	disconnect(conn);
 	enter(conn, PGCONN_WAIT_RETRY);
 	timer_arm(conn->wheel, &conn->timer, next_pause_ms(conn));
-	log_loss(conn, was_up, line);
+	log_loss(conn, line);
 	conn->handlers->on_down(conn->arg, was_up, line);
 }
 
@@ -307,8 +306,6 @@ finish_connecting(PgConn *conn)
 	if (!watch_socket(conn, UV_READABLE))
 		return;
 	conn->up_since_ms = clock_ms();
-	free(conn->last_why);
-	conn->last_why = NULL;
 	enter(conn, PGCONN_WAIT_INPUT);
 	conn->handlers->on_up(conn->arg, conn->pq);
 }
@@ -445,6 +442,8 @@ void
 pgconn_settled(PgConn *conn)
 {
 	conn->failures = 0;
+	free(conn->last_why);
+	conn->last_why = NULL;
 }
 
 /* ---- connection strings ------------------------------------------------- */

@@ -97,7 +97,7 @@ void pgconn_fail(PgConn *conn, const char *why);
 /*
  * Tells that the connection did its work: the next failure starts again with the
  * shortest pause.  (Logging in is not enough for that: a server may let us in and
- * refuse what we ask for.)
+ * refuse what we ask for.  That is then logged once, not at every attempt.)
  */
 void pgconn_settled(PgConn *conn);
 

@@ -186,21 +186,39 @@ static const struct
 			  ": install the extension's library there"},
 	{"53400", "no replication slot or WAL sender is free: raise max_replication_slots and "
 			  "max_wal_senders"},
-	{"42501", "the role must have the attribute REPLICATION"},
+	{"42501", "the server must trust the output plugin: add " PARLEY_PLUGIN_NAME
+			  " to output_plugin_libraries and reload"},
 };
 
+/* NULL when the server's words are best. */
 static const char *
-explain_refusal(const PGresult *result)
+explain_refusal(const char *sqlstate)
 {
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
 	for (size_t i = 0; sqlstate && i < lengthof(refusals); i++)
 	{
 		if (strcmp(sqlstate, refusals[i].sqlstate) == 0)
 			return refusals[i].text;
 	}
-	return message ? message : "the server gave an answer of another kind";
+	return NULL;
+}
+
+/* Gives the connection up for the reason that the result holds. */
+static void
+fail_with_result(WalFeed *feed, const PGresult *result)
+{
+	const char *explanation = explain_refusal(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	char *why;
+
+	if (explanation || !message)
+	{
+		pgconn_fail(feed->conn, explanation ? explanation : "the server gave an unexpected answer");
+		return;
+	}
+	why = xasprintf("%s%s%s", message, hint ? ": " : "", hint ? hint : "");
+	pgconn_fail(feed->conn, why);
+	free(why);
 }
 
 /* Sends the command of the current step. */
@@ -241,10 +259,12 @@ take_answer(WalFeed *feed, PGconn *pq, const PGresult *result)
 	const Step *step = &steps[feed->step];
 	const char *why;
 
-	if (PQresultStatus(result) == step->expected)
-		why = step->take(feed, result);
-	else
-		why = explain_refusal(result);
+	if (PQresultStatus(result) != step->expected)
+	{
+		fail_with_result(feed, result);
+		return;
+	}
+	why = step->take(feed, result);
 	if (why)
 		pgconn_fail(feed->conn, why);
 	else if (step->expected == PGRES_COPY_BOTH)
@@ -367,7 +387,7 @@ end_of_input(WalFeed *feed, PGconn *pq, int status)
 	}
 	result = status == -1 && !PQisBusy(pq) ? PQgetResult(pq) : NULL;
 	if (PQresultStatus(result) == PGRES_FATAL_ERROR)
-		pgconn_fail(feed->conn, explain_refusal(result));
+		fail_with_result(feed, result);
 	else
 		pgconn_fail(feed->conn, status == -1 ? "the server ended the stream" : PQerrorMessage(pq));
 	PQclear(result);

@@ -78,7 +78,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 
 #: make unit           the C unit tests
 unit:
-	@scripts/unit.sh
+	@$(MAKE) -C test/unit check
 
 #: make layers         who may include whom
 #: make versions       the version is the same wherever it is written

@@ -47,6 +47,7 @@ find_owner()
 		if getent passwd postgres >/dev/null; then
 			owner=postgres
 		fi
+		# shellcheck disable=SC2034 # not every command needs it
 		as_owner=(setpriv "--reuid=$owner" "--regid=$(id -g "$owner")" --init-groups --inh-caps=-all
 			env "HOME=$(getent passwd "$owner" | cut -d: -f6)")
 	fi

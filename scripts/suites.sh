@@ -1,0 +1,255 @@
+#!/bin/bash
+# suites.sh [SUITE...]: runs the test suites in the tree that it stands in, as an ordinary
+# user, and counts.  check.sh prepares that tree.
+#
+# A suite is a function; what it prints is kept, and the lines in it that report a test
+# are counted: TAP, or pg_regress before 16.  A suite that fails without such a line, or
+# that has none, counts as one failure.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postgres.sh"
+
+suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
+time_limit=900
+work=$TMPDIR/check
+stage=$work/stage
+passed_in_all=0
+failed_in_all=0
+failed_suites=
+
+# ---- suites --------------------------------------------------------------
+
+# step NAME COMMAND...: one test that passes when COMMAND does
+step()
+{
+	local name=$1
+
+	shift
+	if "$@"; then
+		echo "ok - $name"
+	else
+		echo "not ok - $name"
+	fi
+}
+
+strict_make()
+{
+	make -s -j "$(nproc)" "PG_CONFIG=$pg_config" with_llvm=no \
+		COPT="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror" "$@"
+}
+
+suite_build()
+{
+	step extension strict_make all
+	step install strict_make install "DESTDIR=$stage"
+	step daemon make -s -j "$(nproc)" pushd
+	step web test -s web/dist/index.html
+}
+
+suite_layers()
+{
+	scripts/layers --tap
+}
+
+suite_versions()
+{
+	scripts/versions --tap
+}
+
+suite_format()
+{
+	local file
+
+	for file in extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch]; do
+		[ ! -f "$file" ] || step "$file" clang-format --dry-run -Werror "$file"
+	done
+}
+
+suite_shell()
+{
+	local file
+
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh test/bench/run; do
+		step "$file" shellcheck -x -a "$file"
+	done
+}
+
+suite_cppcheck()
+{
+	local room
+
+	for room in extension pushd; do
+		step $room cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --inline-suppr \
+			--enable=warning,portability --suppressions-list=scripts/cppcheck.txt -Iextension -I$room $room
+	done
+}
+
+suite_unit()
+{
+	make -s -C test/unit check
+	make -s -C test/bench check
+}
+
+# regress NAME CONFIG: sql/ against expected/
+regress()
+{
+	local tests=(sql/*.sql)
+
+	tests=("${tests[@]##*/}")
+	"$pgxs/src/test/regress/pg_regress" --bindir="$pg_bin" --inputdir=. --outputdir="$work/$1" \
+		--temp-instance="$work/$1/instance" --temp-config="$2" --no-locale --encoding=UTF8 \
+		--dbname=contrib_regression "${tests[@]%.sql}" || { show "$work/$1/regression.diffs"; return 1; }
+}
+
+suite_regress()
+{
+	regress regress "$work/preloaded.conf"
+}
+
+# As `make installcheck` on a server that nobody prepared.
+suite_regress_stock()
+{
+	regress regress_stock "$work/stock.conf"
+}
+
+suite_isolation()
+{
+	"$pgxs/src/test/isolation/pg_isolation_regress" --bindir="$pg_bin" --inputdir=test/isolation \
+		--outputdir="$work/isolation" --temp-instance="$work/isolation/instance" \
+		--temp-config="$work/preloaded.conf" --no-locale --encoding=UTF8 \
+		--load-extension=pg_parley --schedule=test/isolation/schedule ||
+		{ show "$work/isolation/output_iso/regression.diffs"; return 1; }
+}
+
+# Every cluster that a TAP test makes gets TEMP_CONFIG.
+suite_tap()
+{
+	PATH=$pg_bin:$PATH TESTDIR=$work/tap TESTDATADIR=$work/tap TESTLOGDIR=$work/tap/log \
+		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
+		PARLEY_PUSHD=$PWD/pushd/parley-pushd PARLEY_WEB_ROOT=$PWD/web/dist \
+		prove --verbose --merge -I "$pgxs/src/test/perl" -I test/t test/t/*.pl
+}
+
+suite_web()
+{
+	cd web
+	step typecheck npm run --silent typecheck
+	npm test --silent -- --test-reporter=tap
+}
+
+# Two browsers against what `make run` starts.
+suite_browser()
+{
+	local port log=$work/run.log run status=0
+
+	port=$(free_port)
+	PARLEY_HOME=$work/home PARLEY_PORT=$port scripts/run.sh >"$log" 2>&1 &
+	run=$!
+	if wait_until 120 grep -q '^ready: ' "$log"; then
+		PARLEY_URL=http://127.0.0.1:$port test/e2e/run || status=$?
+	else
+		status=1
+	fi
+	kill -TERM $run
+	wait $run || status=$?
+	[ $status = 0 ] || show "$log"
+	return $status
+}
+
+suite_leftovers()
+{
+	step "nothing still runs" nothing_runs_here
+}
+
+# Of this user's processes in the scratch folder only this one and its parents remain.
+nothing_runs_here()
+{
+	local directory pid=$$ expected=" " found=0
+
+	while [ "$pid" -gt 1 ]; do
+		expected+="$pid "
+		pid=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status")
+	done
+	for directory in /proc/[0-9]*/cwd; do
+		pid=$(basename "$(dirname "$directory")")
+		case "$expected $(readlink "$directory" 2>/dev/null)" in
+			*" $pid "*) ;;
+			*" $(dirname "$root")"/*)
+				echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+				found=1
+				;;
+		esac
+	done
+	[ $found = 0 ]
+}
+
+# ---- running and counting ------------------------------------------------
+
+show()
+{
+	[ ! -f "$1" ] || tail -n 200 "$1"
+}
+
+prepare()
+{
+	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap}
+	staged_settings "$stage" >"$work/preloaded.conf"
+	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
+	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"
+}
+
+# count PATTERN LOG
+count()
+{
+	grep -c -E "$1" "$2" || true
+}
+
+run_suite()
+{
+	local name=$1 log=$work/log/$1 started passed failed status=0
+
+	started=$(date +%s%N)
+	timeout $time_limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
+	passed=$(count '^ok|^(test|    ).* \.\.\. ok ' "$log")
+	failed=$(count '^not ok|^(test|    ).* \.\.\. FAILED ' "$log")
+	[ $status != 124 ] || echo "stopped after $time_limit s" >>"$log"
+	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
+		failed=1
+	fi
+	printf '%-14s %8d %8d %9.1f\n' "$name" "$passed" "$failed" \
+		"$((($(date +%s%N) - started) / 1000000))e-3"
+	passed_in_all=$((passed_in_all + passed))
+	failed_in_all=$((failed_in_all + failed))
+	[ "$failed" = 0 ] || failed_suites+=" $name"
+}
+
+report()
+{
+	local name
+
+	for name in $failed_suites; do
+		printf '\n---- %s\n' "$name"
+		grep -v '^ok' "$work/log/$name" | tail -n 200
+	done
+	printf '\n%d passed, %d failed\n' "$passed_in_all" "$failed_in_all"
+	[ "$failed_in_all" = 0 ]
+}
+
+cd "$root"
+need_postgres
+pgxs=$(realpath "$(dirname "$("$pg_config" --pgxs)")/../..")
+if [ "${1:-}" = --one ]; then
+	set +e
+	"suite_$2"
+	exit
+fi
+prepare
+printf '%-14s %8s %8s %9s\n' suite passed failed seconds
+if [ $# = 0 ]; then
+	# shellcheck disable=SC2086 # one word each
+	set -- $suites
+fi
+for suite in "$@"; do
+	run_suite "$suite"
+done
+report

@@ -36,15 +36,19 @@ typedef struct OptionRow
 {
 	const char *name;
 	OptionType type;
-	size_t offset; /* in Options */
+	size_t offset;	 /* in Options */
+	int64_t minimum; /* of a number */
 	const char *standard;
 	const char *help;
 } OptionRow;
 
 #define TEXT(name, field, standard, help) \
 	{ \
-		name, OPTION_TEXT, offsetof(Options, field), standard, help \
+		name, OPTION_TEXT, offsetof(Options, field), 0, standard, help \
 	}
+{
+	name, OPTION_TEXT, offsetof(Options, field), standard, help
+}
 #define NUMBER(name, field, standard, help) \
 	{ \
 		name, OPTION_NUMBER, offsetof(Options, field), standard, help \
@@ -52,19 +56,19 @@ typedef struct OptionRow
 
 static const OptionRow option_rows[] = {
 	TEXT("--host", host, "127.0.0.1", "IPv4 address of the server"),
-	NUMBER("--port", port, "8080", "its port"),
+	NUMBER("--port", port, 1, "8080", "its port"),
 	TEXT("--plan", plan, "plan.txt", "who connects: see plan.h"),
 	TEXT("--database", database, "", "latency: libpq connection string of the sender"),
-	NUMBER("--server-pid", server_pid, "0", "process whose CPU time and memory to read"),
-	NUMBER("--connections", connections, "0", "use only so many lines of the plan; 0: all"),
-	NUMBER("--rate", rate, "0", "fanout: messages/s over all rooms; 0: closed loop"),
-	NUMBER("--window", window, "4", "fanout, closed loop: messages under way per room"),
-	NUMBER("--nap-us", nap_us, "500", "fanout, closed loop: pause between two looks at sockets"),
-	NUMBER("--seconds", seconds, "5", "fanout: how long to measure"),
-	NUMBER("--warmup-ms", warmup_ms, "500", "fanout: load before the measuring"),
-	NUMBER("--content", content_length, "64", "fanout: bytes of text a message"),
-	NUMBER("--samples", samples, "500", "latency: how many messages"),
-	NUMBER("--interval-ms", interval_ms, "10", "latency: mean pause between two"),
+	NUMBER("--server-pid", server_pid, 0, "0", "process whose CPU time and memory to read"),
+	NUMBER("--connections", connections, 0, "0", "use only so many lines of the plan; 0: all"),
+	NUMBER("--rate", rate, 0, "0", "fanout: messages/s over all rooms; 0: closed loop"),
+	NUMBER("--window", window, 1, "4", "fanout, closed loop: messages under way per room"),
+	NUMBER("--nap-us", nap_us, 0, "500", "fanout, closed loop: pause between two looks at sockets"),
+	NUMBER("--seconds", seconds, 1, "5", "fanout: how long to measure"),
+	NUMBER("--warmup-ms", warmup_ms, 0, "500", "fanout: load before the measuring"),
+	NUMBER("--content", content_length, 1, "64", "fanout: bytes of text a message"),
+	NUMBER("--samples", samples, 1, "500", "latency: how many messages"),
+	NUMBER("--interval-ms", interval_ms, 1, "10", "latency: mean pause between two"),
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -83,8 +87,8 @@ set_option(Options *options, const OptionRow *row, const char *value)
 	}
 	errno = 0;
 	number = strtoll(value, &end, 10);
-	if (errno != 0 || end == value || *end != '\0' || number < 0)
-		die("%s takes a number, not \"%s\"", row->name, value);
+	if (errno != 0 || end == value || *end != '\0' || number < row->minimum)
+		die("%s takes a number from %" PRId64 " up, not \"%s\"", row->name, row->minimum, value);
 	*(int64_t *) field = number;
 }
 

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "checker.h"
 #include "fleet.h"
 #include "json.h"
 #include "procstat.h"
@@ -37,15 +38,6 @@
 #define LINGER_MS 200	  /* after the last delivery, for duplicates to show */
 #define ID_TIME_DIGITS 12 /* hexadecimal, the last group of a UUID */
 #define UUID_LENGTH 36
-
-typedef struct Faults
-{
-	uint64_t lost;
-	uint64_t duplicated;
-	uint64_t stray;		/* of another conversation */
-	uint64_t announced; /* `gap` frames: the server says that it dropped something */
-	uint64_t refused;	/* `error` frames */
-} Faults;
 
 /* Counters at one moment; the figures are differences of two. */
 typedef struct Mark
@@ -74,6 +66,8 @@ typedef struct Fanout
 	uint32_t run_id[2]; /* keeps client ids of two runs apart */
 	char content[4096];
 	Faults faults;
+	uint64_t announced; /* `gap` frames: the server says that it dropped something */
+	uint64_t refused;	/* `error` frames */
 	Histogram delivery;
 	Histogram ack;
 } Fanout;
@@ -154,21 +148,6 @@ record(const Fanout *fanout, Histogram *histogram, const char *text, size_t leng
 	histogram_record(histogram, now > due ? now - due : 0);
 }
 
-/* Order, loss and duplicates, as one receiver sees them. */
-static void
-check_order(Faults *faults, Member *member, int64_t conversation_id, int64_t seq)
-{
-	if (conversation_id != member->conversation_id)
-		faults->stray++;
-	else if (seq < member->next_seq)
-		faults->duplicated++;
-	else
-	{
-		faults->lost += (uint64_t) (seq - member->next_seq);
-		member->next_seq = seq + 1;
-	}
-}
-
 static void
 on_message(Fanout *fanout, Client *client, const char *text, size_t length, uint64_t now)
 {
@@ -179,7 +158,7 @@ on_message(Fanout *fanout, Client *client, const char *text, size_t length, uint
 	if (!json_integer(text, length, "conversation_id", &conversation_id) ||
 		!json_integer(text, length, "seq", &seq))
 		die("no message: %.*s", (int) length, text);
-	check_order(&fanout->faults, client->member, conversation_id, seq);
+	checker_receive(&fanout->faults, client->member, conversation_id, seq);
 	record(fanout, &fanout->delivery, text, length, "client_id", now);
 	fanout->delivered++;
 	room->delivered++;
@@ -200,10 +179,10 @@ on_object(void *context, Client *client, const char *text, size_t length, uint64
 		fanout->acked++;
 	}
 	else if (json_type_is(text, length, "gap"))
-		fanout->faults.announced++;
+		fanout->announced++;
 	else if (json_type_is(text, length, "error"))
 	{
-		if (fanout->faults.refused++ == 0)
+		if (fanout->refused++ == 0)
 			fprintf(stderr, "first error frame: %.*s\n", (int) length, text);
 	}
 }
@@ -228,7 +207,8 @@ take_mark(const Fanout *fanout)
 static void
 nap(uint64_t duration)
 {
-	struct timespec pause = {.tv_nsec = (long) duration};
+	struct timespec pause = {.tv_sec = (time_t) (duration / NS_PER_S),
+							 .tv_nsec = (long) (duration % NS_PER_S)};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
@@ -277,23 +257,6 @@ drain(Fanout *fanout)
 	turn_for(fanout, LINGER_MS * NS_PER_MS);
 }
 
-/* Holes were counted as they showed; what is missing at the end shows only now. */
-static void
-count_missing_tail(Fanout *fanout)
-{
-	for (size_t i = 0; i < fanout->plan.n_members; i++)
-	{
-		const Member *member = &fanout->plan.members[i];
-		const Room *room = &fanout->plan.rooms[member->room];
-		int64_t end = room->first_seq + (int64_t) room->sent;
-
-		if (member->next_seq < end)
-			fanout->faults.lost += (uint64_t) (end - member->next_seq);
-		else if (member->next_seq > end)
-			fanout->faults.stray += (uint64_t) (member->next_seq - end);
-	}
-}
-
 static double
 cpu_between(const CpuTime *from, const CpuTime *to)
 {
@@ -325,8 +288,8 @@ report(const Fanout *fanout, const Mark *from, const Mark *to)
 		   fanout->sent, fanout->acked, fanout->expected, fanout->delivered);
 	printf("lost %" PRIu64 "\nduplicated %" PRIu64 "\nstray %" PRIu64 "\ngaps %" PRIu64
 		   "\nrefused %" PRIu64 "\n",
-		   fanout->faults.lost, fanout->faults.duplicated, fanout->faults.stray,
-		   fanout->faults.announced, fanout->faults.refused);
+		   fanout->faults.lost, fanout->faults.duplicated, fanout->faults.stray, fanout->announced,
+		   fanout->refused);
 }
 
 static bool
@@ -334,10 +297,9 @@ is_faultless(const Fanout *fanout)
 {
 	const Faults *faults = &fanout->faults;
 
-	return faults->lost + faults->duplicated + faults->stray + faults->announced +
-				   faults->refused ==
-			   0 &&
-		   fanout->delivered == fanout->expected && fanout->acked == fanout->sent;
+	return faults->lost + faults->duplicated + faults->stray == 0 &&
+		   fanout->announced + fanout->refused == 0 && fanout->delivered == fanout->expected &&
+		   fanout->acked == fanout->sent;
 }
 
 static void
@@ -377,10 +339,11 @@ fanout_run(const Options *options)
 	send_until(fanout, now_ns() + (uint64_t) options->seconds * NS_PER_S);
 	to = take_mark(fanout);
 	drain(fanout);
-	count_missing_tail(fanout);
+	checker_finish(&fanout->faults, &fanout->plan);
 	report(fanout, &from, &to);
 	faultless = is_faultless(fanout);
 	fleet_close(&fanout->fleet);
+	plan_free(&fanout->plan);
 	free(fanout);
 	return faultless ? 0 : 1;
 }

@@ -71,6 +71,8 @@ idle_run(const Options *options)
 	Memory full;
 	size_t few;
 
+	if (options->server_pid == 0)
+		die("idle needs --server-pid");
 	plan_read(&plan, options->plan, (size_t) options->connections);
 	few = plan.n_members / 5;
 	fleet_init(&fleet, options->host, (int) options->port, &plan);
@@ -84,5 +86,6 @@ idle_run(const Options *options)
 	printf("bytes_per_further_connection %" PRId64 "\n",
 		   (full.resident - some.resident) / (int64_t) (plan.n_members - few));
 	fleet_close(&fleet);
+	plan_free(&plan);
 	return 0;
 }

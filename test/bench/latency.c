@@ -202,6 +202,7 @@ latency_run(const Options *options)
 	faultless = latency->faults == 0;
 	PQfinish(latency->database);
 	fleet_close(&latency->fleet);
+	plan_free(&latency->plan);
 	free(latency);
 	return faultless ? 0 : 1;
 }

@@ -1,8 +1,6 @@
 /*
  * plan.c
  *	  Reads who connects, and to which room.
- *
- * A plan lives as long as the program.
  */
 #define _GNU_SOURCE
 #include "plan.h"
@@ -70,4 +68,13 @@ plan_read(Plan *plan, const char *path, size_t limit)
 	fclose(file);
 	if (plan->n_members == 0 || plan->n_members < limit)
 		die("%s: only %zu connections planned", path, plan->n_members);
+}
+
+void
+plan_free(Plan *plan)
+{
+	for (size_t i = 0; i < plan->n_members; i++)
+		free(plan->members[i].token);
+	free(plan->members);
+	free(plan->rooms);
 }

@@ -42,5 +42,6 @@ typedef struct Plan
 
 /* Dies on an unreadable or malformed file.  `limit` > 0: read so many lines at most. */
 void plan_read(Plan *plan, const char *path, size_t limit);
+void plan_free(Plan *plan);
 
 #endif

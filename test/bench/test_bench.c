@@ -1,10 +1,12 @@
 /*
  * test_bench.c
- *	  Unit test (TAP) of what the figures rest on: histogram, frame parser, JSON fields.
+ *	  Unit test (TAP) of what the figures rest on: histogram, frame
+ *	  parser, JSON fields, the check for order and loss.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "checker.h"
 #include "frame.h"
 #include "histogram.h"
 #include "json.h"
@@ -164,6 +166,47 @@ test_json(void)
 	ok(!json_integer(text, 31, "seq", &value), "nothing is read past the end");
 }
 
+/* ---- order and loss ----------------------------------------------------- */
+
+/* What one receiver of conversation 7 gets, when messages 5 to 9 were sent. */
+static Faults
+receive(const int64_t *seqs, size_t count, int64_t conversation_id)
+{
+	Member member = {.conversation_id = 7, .next_seq = 5};
+	Room room = {.conversation_id = 7, .size = 1, .first_seq = 5, .sent = 5};
+	Plan plan = {.rooms = &room, .n_rooms = 1, .members = &member, .n_members = 1};
+	Faults faults = {0};
+
+	for (size_t i = 0; i < count; i++)
+		checker_receive(&faults, &member, conversation_id, seqs[i]);
+	checker_finish(&faults, &plan);
+	return faults;
+}
+
+#define RECEIVE(...) \
+	receive((const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), 7)
+
+static bool
+faults_are(Faults faults, uint64_t lost, uint64_t duplicated, uint64_t stray)
+{
+	return faults.lost == lost && faults.duplicated == duplicated && faults.stray == stray;
+}
+
+static void
+test_checker(void)
+{
+	const int64_t all[] = {5, 6, 7, 8, 9};
+
+	ok(faults_are(RECEIVE(5, 6, 7, 8, 9), 0, 0, 0), "all in order is no fault");
+	ok(faults_are(RECEIVE(5, 6, 9), 2, 0, 0), "a hole");
+	ok(faults_are(RECEIVE(5, 6, 7), 2, 0, 0), "the end is missing");
+	ok(faults_are(RECEIVE(7, 8, 9), 2, 0, 0), "the beginning is missing");
+	ok(faults_are(RECEIVE(5, 6, 6, 7, 8, 9), 0, 1, 0), "one came twice");
+	ok(faults_are(RECEIVE(5, 7, 6, 8, 9), 1, 1, 0), "two changed places");
+	ok(faults_are(RECEIVE(5, 6, 7, 8, 9, 10), 0, 0, 1), "one that nobody sent");
+	ok(faults_are(receive(all, 5, 8), 5, 0, 5), "all of another conversation");
+}
+
 int
 main(void)
 {
@@ -173,6 +216,7 @@ main(void)
 	test_violations();
 	test_accept_key();
 	test_json();
+	test_checker();
 	printf("1..%d\n", tests);
 	return failures > 0;
 }

@@ -57,7 +57,20 @@ ConversationRequireMember(int64 conversation_id, int64 account_id)
 
 /* ---- showing ------------------------------------------------------------ */
 
-/* c, k and me: the conversation, its counter, and the caller's row in chat.member. */
+/*
+ * me: the caller's rows in chat.member; c and k: the conversations and their
+ * counters; p: how far the caller has read.  Who sends has read what is before it:
+ * the last message of one's own counts too, found by index, so that a send need
+ * not write a position.
+ */
+#define MY_CONVERSATIONS \
+	"FROM chat.member me " \
+	"JOIN chat.conversation c ON c.id = me.conversation_id " \
+	"JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id " \
+	"CROSS JOIN LATERAL (SELECT greatest(me.read_seq, max(o.seq)) AS seq FROM chat.message o " \
+	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
+
+/* The row of one of MY_CONVERSATIONS. */
 #define CONVERSATION_INFO \
 	"ROW(c.id, c.is_group, c.name, " \
 	"ARRAY(SELECT ROW(u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, " \
@@ -69,12 +82,7 @@ ConversationRequireMember(int64 conversation_id, int64 account_id)
 	"WHERE m.conversation_id = c.id AND m.state = 'joined'), " \
 	"(SELECT i FROM chat.message_info i " \
 	"WHERE i.conversation_id = c.id AND i.seq = k.last_seq), " \
-	"k.last_seq, k.last_seq - me.read_seq, me.read_seq)::chat.conversation_info"
-
-#define MY_CONVERSATIONS \
-	"FROM chat.member me " \
-	"JOIN chat.conversation c ON c.id = me.conversation_id " \
-	"JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id "
+	"k.last_seq, k.last_seq - p.seq, p.seq)::chat.conversation_info"
 
 /* Not read-only: create_group() shows what it has just made. */
 static SpiQuery show_conversation = {
@@ -97,9 +105,7 @@ static SpiQuery list_conversations = {
 
 static SpiQuery show_stats = {
 	.sql = "SELECT count(*), coalesce(sum(k.last_seq), 0)::bigint, "
-		   "coalesce(sum(k.last_seq - me.read_seq), 0)::bigint "
-		   "FROM chat.member me "
-		   "JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id "
+		   "coalesce(sum(k.last_seq - p.seq), 0)::bigint " MY_CONVERSATIONS
 		   "WHERE me.account_id = $1 AND me.state = 'joined'",
 	.argtypes = {INT8OID},
 	.read_only = true,

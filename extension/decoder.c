@@ -159,7 +159,7 @@ WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventJsonEnd(json);
 }
 
-/* The row itself says what it was written for: membership, reading, or a send. */
+/* The row itself says what it was written for: membership or reading. */
 static bool
 WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 {
@@ -167,17 +167,11 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 
 	event->conversation_id = Number(columns[MEMBER_CONVERSATION_ID]);
 	event->account_id = Number(columns[MEMBER_ACCOUNT_ID]);
-	switch (DatumGetChar(columns[MEMBER_CHANGED].value))
-	{
-		case 'm':
-			WriteMembership(columns, event, json);
-			return true;
-		case 'r':
-			WriteReading(columns, event, json);
-			return true;
-		default:
-			return false;
-	}
+	if (DatumGetChar(columns[MEMBER_CHANGED].value) == 'r')
+		WriteReading(columns, event, json);
+	else
+		WriteMembership(columns, event, json);
+	return true;
 }
 
 enum

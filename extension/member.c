@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "conversation.h"
+#include "counter.h"
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
@@ -36,12 +37,6 @@ static const char *const role_names[] = {
 	[ROLE_MEMBER] = "member",
 	[ROLE_ADMIN] = "admin",
 	[ROLE_OWNER] = "owner",
-};
-
-static SpiQuery take_ver = {
-	.sql = "UPDATE chat.conversation_counter SET last_ver = last_ver + 1 "
-		   "WHERE conversation_id = $1 RETURNING last_ver",
-	.argtypes = {INT8OID},
 };
 
 static SpiQuery find_role = {
@@ -111,9 +106,11 @@ static SpiQuery make_owner = {
 static int64
 TakeVer(int64 conversation_id)
 {
-	if (SpiRun(&take_ver, SpiArgs(SpiInt64(conversation_id))) == 0)
+	int64 ver = CounterNextVer(conversation_id);
+
+	if (ver == 0)
 		ConversationRaiseNotFound(conversation_id);
-	return SpiGetInt64(0, 1);
+	return ver;
 }
 
 static Role

@@ -4,11 +4,10 @@
  *
  * One path serves chat.send() and chat.send_batch().  The messages are taken
  * conversation by conversation, in the order of ids, so that two batches never
- * wait for each other in a circle.  For each conversation one UPDATE reserves
- * as many numbers as there are messages; it locks the counter row, so everything
- * after it is alone in the conversation and sees all that was committed before.
- * Numbers that a refused or repeated message did not use are given back under
- * the same lock: nobody has seen them, and the numbering has no gap.
+ * wait for each other in a circle.  For each conversation as many numbers are
+ * reserved as there are messages, which locks it (counter.h).  Numbers that a
+ * refused or repeated message did not use are given back under the same lock:
+ * nobody has seen them, and the numbering has no gap.
  */
 #include "postgres.h"
 
@@ -21,6 +20,7 @@
 
 #include "argument.h"
 #include "conversation.h"
+#include "counter.h"
 #include "errors.h"
 #include "guc.h"
 #include "identity.h"
@@ -64,32 +64,22 @@ MessageInit(void)
 	DefineSettings(settings, lengthof(settings));
 }
 
-static SpiQuery reserve_numbers = {
-	.sql = "UPDATE chat.conversation_counter SET last_seq = last_seq + $2 "
-		   "WHERE conversation_id = $1 RETURNING last_seq",
-	.argtypes = {INT8OID, INT8OID},
-};
-
 static SpiQuery find_repeated = {
 	.sql = "SELECT seq, created_at FROM chat.message "
 		   "WHERE conversation_id = $1 AND sender_id = $2 AND client_id = $3",
 	.argtypes = {INT8OID, INT8OID, UUIDOID},
 };
 
-/*
- * Who sends has read what is before it; that update is the check of membership
- * too.  The time is taken under the lock: created_at does not run against seq.
- */
+/* The time is taken under the lock: created_at does not run against seq. */
 static SpiQuery insert_message = {
-	.sql = "WITH me AS (UPDATE chat.member m SET read_seq = $3, changed = 's' "
-		   "FROM chat.account a WHERE m.conversation_id = $1 AND m.account_id = $2 "
-		   "AND m.state = 'joined' AND a.id = m.account_id AND a.closed_at IS NULL "
+	.sql = "INSERT INTO chat.message (conversation_id, seq, sender_id, sender_name, content, "
+		   "client_id, reply_to, created_at) "
+		   "SELECT $1, $3, $2, a.username, $4, $5, $6, clock_timestamp() "
+		   "FROM chat.member m JOIN chat.account a ON a.id = m.account_id "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2 "
+		   "AND m.state = 'joined' AND a.closed_at IS NULL "
 		   "AND ($6 IS NULL OR EXISTS "
 		   "(SELECT FROM chat.message r WHERE r.conversation_id = $1 AND r.seq = $6)) "
-		   "RETURNING a.username) "
-		   "INSERT INTO chat.message (conversation_id, seq, sender_id, sender_name, content, "
-		   "client_id, reply_to, created_at) "
-		   "SELECT $1, $3, $2, username, $4, $5, $6, clock_timestamp() FROM me "
 		   "RETURNING created_at",
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID},
 };
@@ -111,15 +101,6 @@ CheckContent(const char *content)
 	if (strlen(content) > (size_t) max_content_kb * 1024)
 		return PARLEY_ERROR_CONTENT_TOO_LONG;
 	return SEND_OK;
-}
-
-/* The last number of the conversation after the change, or 0 if there is none. */
-static int64
-MoveCounter(int64 conversation_id, int64 by)
-{
-	if (SpiRun(&reserve_numbers, SpiArgs(SpiInt64(conversation_id), SpiInt64(by))) == 0)
-		return 0;
-	return SpiGetInt64(0, 1);
 }
 
 static TimestampTz
@@ -175,7 +156,7 @@ static void
 PostConversation(Send **sends, int count)
 {
 	int64 conversation_id = sends[0]->conversation_id;
-	int64 last = MoveCounter(conversation_id, count);
+	int64 last = CounterMoveSeq(conversation_id, count);
 	int64 next = last - count + 1;
 
 	for (int i = 0; i < count; i++)
@@ -186,7 +167,7 @@ PostConversation(Send **sends, int count)
 			next++;
 	}
 	if (last != 0 && next <= last)
-		MoveCounter(conversation_id, next - last - 1);
+		CounterMoveSeq(conversation_id, next - last - 1);
 }
 
 static int

@@ -43,11 +43,12 @@ CREATE TABLE chat.member (
 	joined_seq      bigint NOT NULL DEFAULT 0,
 	read_seq        bigint NOT NULL DEFAULT 0 CHECK (read_seq >= 0),
 	ver             bigint NOT NULL,
-	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r', 's')),
+	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r')),
 	PRIMARY KEY (conversation_id, account_id)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE chat.member IS 'Who belongs to a conversation, and how far they have read';
+COMMENT ON COLUMN chat.member.read_seq IS 'As marked; one''s own messages count as read besides';
 COMMENT ON COLUMN chat.member.ver IS 'The conversation''s version at the last change of role or state';
 COMMENT ON COLUMN chat.member.changed IS
-	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, s sending';
+	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading';
 CREATE INDEX member_account_idx ON chat.member (account_id) WHERE state = 'joined';

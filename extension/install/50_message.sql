@@ -26,6 +26,9 @@ COMMENT ON COLUMN chat.message.sender_name IS
 CREATE UNIQUE INDEX message_client_id_key
 	ON chat.message (conversation_id, sender_id, client_id) WHERE client_id IS NOT NULL;
 
+-- Finds the last message of a member's own, which counts as read.
+CREATE INDEX message_sender_idx ON chat.message (conversation_id, sender_id, seq);
+
 CREATE VIEW chat.message_info AS
 	SELECT conversation_id, seq, sender_id, sender_name AS sender, content, client_id, reply_to,
 		   created_at, edited_at, deleted_at IS NOT NULL AS deleted, '[]'::json AS reactions

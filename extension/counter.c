@@ -1,0 +1,108 @@
+/*
+ * counter.c
+ *	  Numbers and versions of conversations.
+ *
+ * A transaction that sends many messages updates the same row many times, and
+ * none of its dead versions can be pruned before it ends: to find the row by its
+ * key would cost more with each message.  So the place of the version that this
+ * transaction wrote last is remembered, and tried first.  A wrong place does no
+ * harm: it shows no row of that conversation, and the key finds it.
+ */
+#include "postgres.h"
+
+#include "counter.h"
+
+#include "access/xact.h"
+#include "storage/itemptr.h"
+
+#include "spi.h"
+
+#define PLACES 16
+
+typedef struct Place
+{
+	TransactionId xid; /* that wrote the version */
+	int64 conversation_id;
+	ItemPointerData ctid;
+} Place;
+
+static Place places[PLACES];
+
+#define MOVE_COUNTER \
+	"UPDATE chat.conversation_counter SET last_seq = last_seq + $2, last_ver = last_ver + $3 "
+#define RETURNING_COUNTER " RETURNING last_seq, last_ver, ctid"
+
+static SpiQuery move_by_key = {
+	.sql = MOVE_COUNTER "WHERE conversation_id = $1" RETURNING_COUNTER,
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
+static SpiQuery move_by_place = {
+	.sql = MOVE_COUNTER "WHERE ctid = $4 AND conversation_id = $1" RETURNING_COUNTER,
+	.argtypes = {INT8OID, INT8OID, INT8OID, TIDOID},
+};
+
+/* The columns of RETURNING_COUNTER. */
+enum
+{
+	LAST_SEQ = 1,
+	LAST_VER,
+	CTID
+};
+
+static Place *
+PlaceOf(int64 conversation_id)
+{
+	return &places[(uint64) conversation_id % PLACES];
+}
+
+static bool
+MoveByPlace(int64 conversation_id, int64 seqs, int64 vers)
+{
+	Place *place = PlaceOf(conversation_id);
+
+	return place->conversation_id == conversation_id && TransactionIdIsValid(place->xid) &&
+		   place->xid == GetTopTransactionIdIfAny() &&
+		   SpiRun(&move_by_place, SpiArgs(SpiInt64(conversation_id), SpiInt64(seqs), SpiInt64(vers),
+										  SpiDatum(PointerGetDatum(&place->ctid), false))) > 0;
+}
+
+static bool
+MoveByKey(int64 conversation_id, int64 seqs, int64 vers)
+{
+	return SpiRun(&move_by_key,
+				  SpiArgs(SpiInt64(conversation_id), SpiInt64(seqs), SpiInt64(vers))) > 0;
+}
+
+static void
+RememberPlace(int64 conversation_id)
+{
+	Place *place = PlaceOf(conversation_id);
+	bool isnull;
+
+	place->xid = GetTopTransactionIdIfAny();
+	place->conversation_id = conversation_id;
+	place->ctid = *(ItemPointer) DatumGetPointer(SpiGetDatum(0, CTID, &isnull));
+}
+
+/* What stands in `column` after the move; 0 if there is no such conversation. */
+static int64
+Move(int64 conversation_id, int64 seqs, int64 vers, int column)
+{
+	if (!MoveByPlace(conversation_id, seqs, vers) && !MoveByKey(conversation_id, seqs, vers))
+		return 0;
+	RememberPlace(conversation_id);
+	return SpiGetInt64(0, column);
+}
+
+int64
+CounterMoveSeq(int64 conversation_id, int64 by)
+{
+	return Move(conversation_id, by, 0, LAST_SEQ);
+}
+
+int64
+CounterNextVer(int64 conversation_id)
+{
+	return Move(conversation_id, 0, 1, LAST_VER);
+}

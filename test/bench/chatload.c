@@ -46,12 +46,9 @@ typedef struct OptionRow
 	{ \
 		name, OPTION_TEXT, offsetof(Options, field), 0, standard, help \
 	}
-{
-	name, OPTION_TEXT, offsetof(Options, field), standard, help
-}
-#define NUMBER(name, field, standard, help) \
+#define NUMBER(name, field, minimum, standard, help) \
 	{ \
-		name, OPTION_NUMBER, offsetof(Options, field), standard, help \
+		name, OPTION_NUMBER, offsetof(Options, field), minimum, standard, help \
 	}
 
 static const OptionRow option_rows[] = {

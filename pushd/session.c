@@ -404,7 +404,7 @@ on_deadline(TimerEntry *entry)
 	}
 }
 
-/* A client that has said nothing since the last ping is gone; one that still has not
+/* A silent client is pinged; if it stays silent it is gone.  One that still has not
  * taken what overflowed is too slow. */
 static void
 on_heartbeat(TimerEntry *entry)
@@ -423,10 +423,10 @@ on_heartbeat(TimerEntry *entry)
 		session->transport->abort(session->socket);
 		return;
 	}
+	session->pinged = !session->heard;
 	session->heard = false;
-	session->pinged = true;
 	timer_arm(session->owner->options.wheel, entry, session->owner->options.heartbeat_ms);
-	if (!session->transport->is_choked(session->socket) &&
+	if (session->pinged && !session->transport->is_choked(session->socket) &&
 		!session->transport->ping(session->socket))
 		session->transport->abort(session->socket);
 }

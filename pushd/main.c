@@ -1,0 +1,340 @@
+/*
+ * main.c
+ *	  parley-pushd: carries what was committed to browsers, and what browsers say to
+ *	  the database.  Wiring only.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "assets.h"
+#include "batcher.h"
+#include "config.h"
+#include "hub.h"
+#include "log.h"
+#include "loop.h"
+#include "metrics.h"
+#include "pgpool.h"
+#include "presence.h"
+#include "server.h"
+#include "session.h"
+#include "timerwheel.h"
+#include "walfeed.h"
+
+#define FILES_MAX 131072 /* libwebsockets keeps tables of this size */
+#define READY_CHECK_MS 100
+#define DRAIN_MS 3000
+
+typedef struct Daemon
+{
+	Config config;
+	Loop *loop;
+	TimerWheel *wheel;
+	PgPool *pool;
+	Presence *presence;
+	Hub *hub;
+	Sessions *sessions;
+	Batcher *batcher;
+	Assets *assets;
+	WalFeed *feed;
+	Http *http;
+	Ws *ws;
+	Server *server;
+	TimerEntry ready_check;
+	TimerEntry drain;
+	int64_t drain_until_ms; /* 0: not shutting down */
+} Daemon;
+
+/* ---- feed --------------------------------------------------------------- */
+
+static void
+on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t length)
+{
+	Daemon *daemon = arg;
+	ParleyEvent header;
+	bool messages = false;
+
+	while (length > 0 && parley_get_event(events, length, &header))
+	{
+		size_t size = PARLEY_EVENT_HEADER_SIZE + header.length;
+
+		hub_feed(daemon->hub, chunk->xid, &header, events + PARLEY_EVENT_HEADER_SIZE);
+		messages |= header.kind == PARLEY_EVENT_MESSAGE;
+		events += size;
+		length -= size;
+	}
+	if (length > 0)
+		log_error("feed: %zu bytes at the end of a chunk are not an event", length);
+	if (messages)
+		metric_observe_us(METRIC_COMMIT_TO_SOCKET, wall_us() - chunk->commit_time);
+}
+
+/* What was committed while there was no feed is in the tables only: every client has
+ * to come back and catch up, and is let in when the feed streams again. */
+static void
+on_feed_state(void *arg, WalFeedState state, const char *why)
+{
+	Daemon *daemon = arg;
+
+	(void) why;
+	if (state != WALFEED_STREAMING)
+		hub_reset(daemon->hub);
+	sessions_set_feed(daemon->sessions, state == WALFEED_STREAMING);
+}
+
+static const WalFeedHandlers feed_handlers = {on_chunk, on_feed_state};
+
+static void
+on_ready_check(TimerEntry *entry)
+{
+	Daemon *daemon = container_of(entry, Daemon, ready_check);
+
+	if (walfeed_state(daemon->feed) != WALFEED_STREAMING || pgpool_connections(daemon->pool) == 0)
+		timer_arm(daemon->wheel, entry, READY_CHECK_MS);
+	else
+		log_info("ready: http://%s:%d", daemon->config.listen_address, server_port(daemon->server));
+}
+
+/* ---- presence ----------------------------------------------------------- */
+
+static void
+on_online(void *arg, int64_t account_id)
+{
+	presence_online(((Daemon *) arg)->presence, account_id);
+}
+
+static void
+on_offline(void *arg, int64_t account_id)
+{
+	presence_offline(((Daemon *) arg)->presence, account_id);
+}
+
+static const HubHandlers hub_handlers = {on_online, on_offline};
+
+/* ---- start -------------------------------------------------------------- */
+
+/* As many files as allowed, but within reason: some tables have one entry for each. */
+static void
+set_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_max > FILES_MAX)
+		limit.rlim_max = FILES_MAX;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("cannot set the limit of open files");
+}
+
+/* The folder of the web UI: as configured, else where a build or an install has it. */
+static char *
+find_web_root(const Config *config)
+{
+	static const char *const places[] = {"../web/dist", "../share/pg_parley/web"};
+	char program[4096];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	char *end;
+
+	if (config->web_root[0] != '\0')
+		return xstrdup(config->web_root);
+	program[length > 0 ? length : 0] = '\0';
+	end = strrchr(program, '/');
+	if (!end)
+		return NULL;
+	*end = '\0';
+	for (size_t i = 0; i < lengthof(places); i++)
+	{
+		char *root = xasprintf("%s/%s", program, places[i]);
+		char *index = xasprintf("%s/index.html", root);
+		bool found = access(index, R_OK) == 0;
+
+		free(index);
+		if (found)
+			return root;
+		free(root);
+	}
+	return NULL;
+}
+
+static bool
+load_assets(Daemon *daemon, Buffer *why)
+{
+	char *root = find_web_root(&daemon->config);
+
+	if (!root)
+	{
+		log_info("no web UI: web-root is not set and none was found");
+		return true;
+	}
+	daemon->assets = assets_load(root, why);
+	if (daemon->assets)
+		log_info("web UI: %zu files from %s", assets_count(daemon->assets), root);
+	free(root);
+	return daemon->assets != NULL;
+}
+
+static void
+start_database(Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+	PgPoolOptions options = {.conninfo = config->database,
+							 .size = (int) config->pool_size,
+							 .queue = (int) config->pool_queue,
+							 .wait_ms = config->pool_wait_ms,
+							 .statement_timeout_ms = config->statement_timeout_ms};
+
+	daemon->pool = pgpool_create(daemon->loop, daemon->wheel, &options);
+	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
+	daemon->hub = hub_create(&hub_handlers, daemon);
+	presence_start(daemon->presence, daemon->hub);
+	daemon->batcher = batcher_create(daemon->loop, daemon->pool);
+	daemon->sessions =
+		sessions_create(&(SessionsOptions){.loop = daemon->loop,
+										   .wheel = daemon->wheel,
+										   .pool = daemon->pool,
+										   .hub = daemon->hub,
+										   .auth_timeout_ms = config->auth_timeout_s * 1000,
+										   .heartbeat_ms = config->heartbeat_s * 1000,
+										   .max_outbox_bytes = (size_t) config->max_outbox_bytes});
+	daemon->feed =
+		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
+}
+
+static bool
+start_server(Daemon *daemon, Buffer *why)
+{
+	const Config *config = &daemon->config;
+	ServerOptions options = {.loop = daemon->loop,
+							 .wheel = daemon->wheel,
+							 .listen = {.address = config->listen_address,
+										.port = config->listen_port},
+							 .max_connections = (size_t) config->max_connections};
+
+	daemon->http =
+		http_create(&(HttpOptions){.services = {.pool = daemon->pool, .feed = daemon->feed},
+								   .assets = daemon->assets,
+								   .max_body_bytes = (size_t) config->max_body_bytes});
+	daemon->ws =
+		ws_create(&(WsOptions){.loop = daemon->loop,
+							   .sessions = daemon->sessions,
+							   .frames = {.pool = daemon->pool, .batcher = daemon->batcher},
+							   .max_frame_bytes = (size_t) config->max_frame_bytes,
+							   .allowed_origins = config->allowed_origins});
+	options.http = daemon->http;
+	options.ws = daemon->ws;
+	daemon->server = server_create(&options, why);
+	return daemon->server && server_listen(daemon->server, why);
+}
+
+/* ---- end ---------------------------------------------------------------- */
+
+static void
+on_drain(TimerEntry *entry)
+{
+	Daemon *daemon = container_of(entry, Daemon, drain);
+
+	if (sessions_count(daemon->sessions) == 0 || clock_ms() >= daemon->drain_until_ms)
+		loop_stop(daemon->loop);
+	else
+		timer_arm(daemon->wheel, entry, TIMERWHEEL_TICK_MS);
+}
+
+/* The first signal drains, the second does not wait. */
+static void
+on_stop_signal(void *arg, int signum)
+{
+	Daemon *daemon = arg;
+
+	if (daemon->drain_until_ms != 0)
+	{
+		loop_stop(daemon->loop);
+		return;
+	}
+	log_info("%s: closing %zu connections", strsignal(signum), sessions_count(daemon->sessions));
+	daemon->drain_until_ms = clock_ms() + DRAIN_MS;
+	server_stop_listening(daemon->server);
+	sessions_close_all(daemon->sessions, SESSION_CLOSE_SERVER_SHUTDOWN);
+	timer_arm(daemon->wheel, &daemon->drain, TIMERWHEEL_TICK_MS);
+}
+
+/* In the reverse order of the start; the pool answers what is still under way. */
+static void
+stop(Daemon *daemon)
+{
+	timer_cancel(&daemon->ready_check);
+	timer_cancel(&daemon->drain);
+	walfeed_close(daemon->feed);
+	presence_stop(daemon->presence);
+	pgpool_close(daemon->pool);
+	batcher_free(daemon->batcher);
+	if (daemon->server)
+		server_free(daemon->server);
+	ws_free(daemon->ws);
+	http_free(daemon->http);
+	sessions_free(daemon->sessions);
+	hub_free(daemon->hub);
+	presence_free(daemon->presence);
+	timerwheel_free(daemon->wheel);
+}
+
+/* Subsystems start in the order of their layers. */
+static bool
+start(Daemon *daemon, Buffer *why)
+{
+	daemon->loop = loop_create();
+	daemon->wheel = timerwheel_create(daemon->loop, TIMERWHEEL_TICK_MS);
+	timer_init(&daemon->ready_check, on_ready_check);
+	timer_init(&daemon->drain, on_drain);
+	start_database(daemon);
+	if (!start_server(daemon, why))
+		return false;
+	loop_on_signal(daemon->loop, SIGTERM, on_stop_signal, daemon);
+	loop_on_signal(daemon->loop, SIGINT, on_stop_signal, daemon);
+	timer_arm(daemon->wheel, &daemon->ready_check, READY_CHECK_MS);
+	return true;
+}
+
+static int
+run(Daemon *daemon)
+{
+	Buffer why = BUFFER_EMPTY;
+	bool started = load_assets(daemon, &why);
+
+	if (started)
+	{
+		started = start(daemon, &why);
+		if (started)
+			loop_run(daemon->loop);
+		stop(daemon);
+		(void) loop_free(daemon->loop);
+	}
+	if (!started)
+		fprintf(stderr, "parley-pushd: %s\n", buffer_cstring(&why));
+	buffer_free(&why);
+	assets_free(daemon->assets);
+	return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+	Daemon daemon = {.drain_until_ms = 0};
+	ConfigResult result = config_load(&daemon.config, argc, argv);
+	int status = result == CONFIG_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
+
+	if (result == CONFIG_OK)
+	{
+		log_set_level((LogLevel) daemon.config.log_level);
+		log_set_format((LogFormat) daemon.config.log_format);
+		signal(SIGPIPE, SIG_IGN);
+		set_file_limit();
+		status = run(&daemon);
+	}
+	config_free(&daemon.config);
+	return status;
+}

@@ -1,0 +1,143 @@
+/*
+ * routes.h
+ *	  The REST API: one table of routes (routes.c).  To add an operation, add a row.
+ *
+ * A row says which method and path, which statement, where its parameters come from
+ * and what the answer is made of.  PostgreSQL makes the JSON; it passes through
+ * unparsed.
+ */
+#ifndef PARLEY_ROUTES_H
+#define PARLEY_ROUTES_H
+
+#include "pgpool.h"
+#include "problem.h"
+#include "util.h"
+#include "walfeed.h"
+
+#define ROUTE_PARAMS_MAX 8
+#define ROUTE_SEGMENTS_MAX 8
+
+/* Bits, so that a set of them can be told in Allow. */
+typedef enum RouteMethod
+{
+	METHOD_GET = 1,
+	METHOD_HEAD = 2,
+	METHOD_POST = 4,
+	METHOD_PUT = 8,
+	METHOD_PATCH = 16,
+	METHOD_DELETE = 32,
+	METHOD_OPTIONS = 64,
+	METHOD_OTHER = 128
+} RouteMethod;
+
+typedef enum ParamFrom
+{
+	FROM_PATH,
+	FROM_QUERY,
+	FROM_BODY,	/* a member of the JSON object */
+	FROM_CLIENT /* the User-Agent header */
+} ParamFrom;
+
+typedef enum ParamType
+{
+	TYPE_TEXT,
+	TYPE_INT64,
+	TYPE_UUID,
+	TYPE_TEXTS /* an array of strings */
+} ParamType;
+
+typedef struct RouteParam
+{
+	const char *name; /* NULL: behind the last */
+	ParamFrom from;
+	ParamType type;
+	bool required; /* otherwise it may be absent, and is then NULL */
+} RouteParam;
+
+/* Which columns the statement has, in this order. */
+typedef enum RouteAnswer
+{
+	ANSWER_JSON,  /* the body; then perhaps a boolean: not a new thing, so status 200 */
+	ANSWER_GRANT, /* error code or NULL, retry_after_s, the body */
+	ANSWER_EMPTY, /* does not matter: there is no body */
+	ANSWER_LOCAL  /* no statement: `local` makes it */
+} RouteAnswer;
+
+/* What the routes about pushd itself look at. */
+typedef struct RouteServices
+{
+	PgPool *pool;
+	WalFeed *feed;
+} RouteServices;
+
+typedef struct RouteLocal
+{
+	int status;
+	const char *content_type;
+	Buffer *body;
+} RouteLocal;
+
+typedef struct Route
+{
+	RouteMethod method;
+	const char *path; /* "/api/v1/conversations/{id}" */
+	bool login;		  /* needs Authorization: Bearer */
+	int status;		  /* of success */
+	RouteAnswer answer;
+	PgStatement statement;
+	RouteParam params[ROUTE_PARAMS_MAX]; /* as many as statement.nparams */
+	void (*local)(const RouteServices *services, RouteLocal *answer);
+} Route;
+
+typedef struct RouteMatch
+{
+	const Route *route; /* NULL: none */
+	unsigned allowed;	/* METHOD_ bits of the path; 0: there is nothing at this path */
+	const char *values[ROUTE_SEGMENTS_MAX]; /* of {…}, in the order of the path */
+	size_t lengths[ROUTE_SEGMENTS_MAX];
+} RouteMatch;
+
+/*
+ * `path` is decoded and must outlive the match.  A segment that cannot be what the
+ * route wants there (say, letters for an id) does not match.  HEAD finds GET.
+ */
+void route_find(RouteMethod method, const char *path, RouteMatch *match);
+
+/* The name of a method, NULL for METHOD_OTHER. */
+const char *route_method_name(RouteMethod method);
+
+/* "GET, HEAD, POST" for the bits. */
+void route_write_allow(Buffer *to, unsigned methods);
+
+/* Whether any parameter comes from the body. */
+bool route_has_body(const Route *route);
+
+typedef struct RouteInput
+{
+	const char *query; /* "name=value" decoded, each terminated, then an empty one */
+	const char *body;
+	size_t body_length;
+	const char *client; /* User-Agent */
+} RouteInput;
+
+/* The parameters of the statement; their texts live in `texts`. */
+typedef struct RouteArguments
+{
+	PgParam params[ROUTE_PARAMS_MAX];
+	Buffer texts;
+} RouteArguments;
+
+typedef struct RouteRefusal
+{
+	ProblemId id;
+	char detail[128];
+} RouteRefusal;
+
+/* False when the request does not fit, and why.  Free the arguments in either case. */
+bool route_read_arguments(const RouteMatch *match, const RouteInput *input,
+						  RouteArguments *arguments, RouteRefusal *refusal) MUST_CHECK;
+
+/* The texts may hold passwords and tokens: they are wiped. */
+void route_free_arguments(RouteArguments *arguments);
+
+#endif /* PARLEY_ROUTES_H */

@@ -1,0 +1,44 @@
+/*
+ * server.h
+ *	  libwebsockets as a guest on the loop: its context, and the one callback that
+ *	  hands what happens to http.c and ws.c.
+ */
+#ifndef PARLEY_SERVER_H
+#define PARLEY_SERVER_H
+
+#include "http.h"
+#include "listener.h"
+#include "loop.h"
+#include "timerwheel.h"
+#include "util.h"
+#include "ws.h"
+
+typedef struct Server Server;
+
+typedef struct ServerOptions
+{
+	Loop *loop;
+	TimerWheel *wheel;
+	ListenerOptions listen;
+	size_t max_connections;
+	Http *http;
+	Ws *ws;
+} ServerOptions;
+
+/* Does not listen yet.  NULL, with one line in `why`, when libwebsockets will not. */
+Server *server_create(const ServerOptions *options, Buffer *why) MUST_CHECK;
+
+/* False, with one line in `why`, when the address cannot be had. */
+bool server_listen(Server *server, Buffer *why) MUST_CHECK;
+
+/* 0 when not listening. */
+int server_port(const Server *server);
+void server_stop_listening(Server *server);
+
+/* HTTP and WebSocket connections. */
+size_t server_connections(const Server *server);
+
+/* Drops what is left and frees; runs the loop for as long as libuv takes to close it. */
+void server_free(Server *server);
+
+#endif /* PARLEY_SERVER_H */

@@ -1,0 +1,292 @@
+/*
+ * ws.c
+ *	  WebSocket connections on libwebsockets: handshake, messages of the client,
+ *	  frames to it, close.
+ *
+ * A Connection hangs on its wsi (as opaque user data) from ws_on_open() to
+ * ws_on_gone().  Its message buffer exists only while a message is in parts.
+ */
+#include "ws.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libwebsockets.h>
+
+#include "http.h"
+
+#define WS_PATH "/ws"
+
+_Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
+
+struct Ws
+{
+	WsOptions options;
+	LoopTask abort_task;
+	ListNode aborted; /* Connection.abort_node */
+};
+
+typedef struct Connection
+{
+	Ws *ws;
+	struct lws *wsi;
+	Session *session;
+	Buffer message; /* its parts so far */
+	bool too_large; /* the rest of the message is thrown away */
+	bool broken;	/* a write failed: nothing more is written */
+	ListNode abort_node;
+} Connection;
+
+/* ---- what a session needs of its socket --------------------------------- */
+
+static bool
+transport_write(void *socket, Event *frame)
+{
+	Connection *connection = socket;
+
+	return !connection->broken && lws_write(connection->wsi, event_payload(frame), frame->length,
+											LWS_WRITE_TEXT) >= (int) frame->length;
+}
+
+static bool
+transport_is_choked(void *socket)
+{
+	const Connection *connection = socket;
+
+	return lws_partial_buffered(connection->wsi);
+}
+
+static void
+transport_want_writable(void *socket)
+{
+	const Connection *connection = socket;
+
+	lws_callback_on_writable(connection->wsi);
+}
+
+/* libwebsockets does not report the pong to an empty ping. */
+static bool
+transport_ping(void *socket)
+{
+	const Connection *connection = socket;
+	uint8_t frame[LWS_PRE + 1] = {[LWS_PRE] = 'p'};
+
+	return lws_write(connection->wsi, frame + LWS_PRE, 1, LWS_WRITE_PING) >= 0;
+}
+
+static void
+transport_set_reading(void *socket, bool on)
+{
+	const Connection *connection = socket;
+
+	lws_rx_flow_control(connection->wsi, on);
+}
+
+static void
+on_abort_task(LoopTask *task)
+{
+	Ws *ws = container_of(task, Ws, abort_task);
+	ListNode *node;
+
+	while ((node = list_pop_front(&ws->aborted)))
+		lws_set_timeout(list_entry(node, Connection, abort_node)->wsi,
+						PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static void
+transport_abort(void *socket)
+{
+	Connection *connection = socket;
+
+	connection->broken = true;
+	list_remove(&connection->abort_node);
+	list_push_back(&connection->ws->aborted, &connection->abort_node);
+	loop_task_post(connection->ws->options.loop, &connection->ws->abort_task);
+}
+
+static const SessionTransport transport = {
+	.write = transport_write,
+	.is_choked = transport_is_choked,
+	.want_writable = transport_want_writable,
+	.ping = transport_ping,
+	.set_reading = transport_set_reading,
+	.abort = transport_abort,
+};
+
+/* ---- handshake ---------------------------------------------------------- */
+
+bool
+ws_origin_is_allowed(const char *origin, const char *host, const char *list)
+{
+	const char *authority = strstr(origin, "://");
+
+	if (origin[0] == '\0')
+		return true; /* not a browser */
+	if (authority && string_equal_nocase(authority + 3, strlen(authority + 3), host))
+		return true;
+	while (*list)
+	{
+		size_t length = strcspn(list, ", ");
+
+		if (length > 0 && string_equal_nocase(list, length, origin))
+			return true;
+		list += length + strspn(list + length, ", ");
+	}
+	return false;
+}
+
+int
+ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
+{
+	Buffer origin = BUFFER_EMPTY;
+	Buffer host = BUFFER_EMPTY;
+	bool allowed =
+		ws_origin_is_allowed(http_header(wsi, WSI_TOKEN_ORIGIN, &origin),
+							 http_header(wsi, WSI_TOKEN_HOST, &host), ws->options.allowed_origins);
+
+	buffer_free(&origin);
+	buffer_free(&host);
+	if (strcmp(path, WS_PATH) != 0)
+		return http_refuse_upgrade(wsi, PROBLEM_NOT_FOUND);
+	if (!allowed)
+		return http_refuse_upgrade(wsi, PROBLEM_ORIGIN_FORBIDDEN);
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == 0)
+		return http_refuse_upgrade(wsi, PROBLEM_BAD_REQUEST);
+	return 0;
+}
+
+/* The listener has made an Authorization header of the subprotocol's token. */
+int
+ws_on_open(Ws *ws, struct lws *wsi)
+{
+	Connection *connection = xcalloc(1, sizeof(Connection));
+	Buffer authorization = BUFFER_EMPTY;
+	const char *token = http_bearer(http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, &authorization));
+
+	connection->ws = ws;
+	connection->wsi = wsi;
+	list_init(&connection->abort_node);
+	lws_set_opaque_user_data(wsi, connection);
+	connection->session = sessions_open(ws->options.sessions, &transport, connection, 0);
+	if (token)
+	{
+		session_authenticate(connection->session, token, NULL);
+		secure_zero(authorization.data, authorization.length);
+	}
+	buffer_free(&authorization);
+	return 0;
+}
+
+/* ---- messages of the client --------------------------------------------- */
+
+static void
+take_message(Connection *connection, const char *text, size_t length)
+{
+	Session *session = connection->session;
+
+	if (connection->too_large)
+		session_problem(session, PROBLEM_FRAME_TOO_LARGE, NULL,
+						problem_get(PROBLEM_FRAME_TOO_LARGE)->title);
+	else if (lws_frame_is_binary(connection->wsi))
+		session_problem(session, PROBLEM_BINARY_NOT_SUPPORTED, NULL,
+						problem_get(PROBLEM_BINARY_NOT_SUPPORTED)->title);
+	else if (utf8_is_valid(text, length))
+		frames_receive(&connection->ws->options.frames, session, text, length);
+	else
+	{
+		/* RFC 6455, section 8.1: the connection has to be failed. */
+		session_problem(session, PROBLEM_INVALID_UTF8, NULL,
+						problem_get(PROBLEM_INVALID_UTF8)->title);
+		session_close(session, SESSION_CLOSE_INVALID_UTF8);
+	}
+}
+
+/* A message comes in parts: fragments, and pieces of them as they arrive. */
+int
+ws_on_receive(struct lws *wsi, const void *bytes, size_t length)
+{
+	Connection *connection = lws_get_opaque_user_data(wsi);
+	Buffer *message = &connection->message;
+	bool last = lws_is_final_fragment(wsi);
+
+	session_heard(connection->session);
+	if (session_state(connection->session) >= SESSION_CLOSING)
+		return 0;
+	connection->too_large |= message->length + length > connection->ws->options.max_frame_bytes;
+	if (connection->too_large)
+		buffer_free(message);
+	else if (!last || message->length > 0)
+		buffer_append(message, bytes, length);
+	if (!last)
+		return 0;
+	if (message->length > 0)
+		take_message(connection, (const char *) message->data, message->length);
+	else
+		take_message(connection, length > 0 ? bytes : "", length);
+	buffer_free(message);
+	connection->too_large = false;
+	return 0;
+}
+
+int
+ws_on_pong(struct lws *wsi)
+{
+	const Connection *connection = lws_get_opaque_user_data(wsi);
+
+	session_heard(connection->session);
+	return 0;
+}
+
+/* ---- frames to the client ----------------------------------------------- */
+
+int
+ws_on_writable(struct lws *wsi)
+{
+	Connection *connection = lws_get_opaque_user_data(wsi);
+	SessionClose why;
+	const char *reason;
+
+	session_writable(connection->session);
+	if (connection->broken)
+		return -1;
+	if (!session_wants_close(connection->session, &why) || lws_partial_buffered(wsi))
+		return 0;
+	reason = session_close_reason(why);
+	lws_close_reason(wsi, (enum lws_close_status) session_close_code(why),
+					 (unsigned char *) (uintptr_t) reason, strlen(reason));
+	return -1;
+}
+
+void
+ws_on_gone(struct lws *wsi)
+{
+	Connection *connection = lws_get_opaque_user_data(wsi);
+
+	if (!connection)
+		return;
+	lws_set_opaque_user_data(wsi, NULL);
+	session_closed(connection->session);
+	list_remove(&connection->abort_node);
+	buffer_free(&connection->message);
+	free(connection);
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+Ws *
+ws_create(const WsOptions *options)
+{
+	Ws *ws = xcalloc(1, sizeof(Ws));
+
+	ws->options = *options;
+	list_init(&ws->aborted);
+	loop_task_init(&ws->abort_task, on_abort_task);
+	return ws;
+}
+
+void
+ws_free(Ws *ws)
+{
+	loop_task_cancel(&ws->abort_task);
+	free(ws);
+}

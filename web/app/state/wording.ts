@@ -18,11 +18,16 @@ const problems: Readonly<Record<string, string>> = {
   username_taken: "Somebody already has that name. Try another one.",
   email_taken: "There already is an account with that e-mail address.",
   already_member: "This person is in the group already.",
-  invalid_username: "Please use 3 to 32 letters, digits, dots, dashes or underscores.",
+  invalid_username: "Please use up to 32 letters, digits, dots, dashes or underscores, a letter or digit first.",
   invalid_email: "This does not look like an e-mail address.",
   invalid_password: "Please use at least 8 characters.",
   invalid_content: "This message cannot be sent as it is.",
   content_too_long: "This message is too long. Please send it in parts.",
+  payload_too_large: "This is too long. Please send it in parts.",
+  frame_too_large: "This message is too long. Please send it in parts.",
+  unavailable: "The server is busy or restarting. Please try again in a moment.",
+  conflict_retry: "Somebody else was faster. Please try again.",
+  internal: "The server has a problem. Please try again in a moment.",
   too_many_requests: "That was a lot at once. Please wait a moment.",
 };
 

@@ -20,6 +20,7 @@ const rules: Readonly<Record<number, CloseRule>> = {
   4002: { name: "token_expired", action: "renew" },
   4003: { name: "slow_consumer", action: "reconnect" },
   4004: { name: "feed_reset", action: "reconnect" },
+  4005: { name: "unavailable", action: "reconnect" },
   4500: { name: "unauthenticated", action: "renew_once" },
   4501: { name: "session_revoked", action: "sign_out" },
   4502: { name: "account_closed", action: "sign_out" },

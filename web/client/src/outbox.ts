@@ -1,9 +1,11 @@
-import type { Clock } from "./clock.js";
+import { backoff, type Clock } from "./clock.js";
 import { Problem } from "./problem.js";
 import type { Ack } from "./types.js";
 
 /** A connection that leaves a send unanswered this long is taken for dead. */
 const ANSWER_MS = 10_000;
+/** Sent this often without success, a message is given back to its sender. */
+const MAX_ATTEMPTS = 4;
 
 export interface SendFrame {
   type: "message";
@@ -19,6 +21,7 @@ interface Entry {
   promise: Promise<Ack>;
   resolve(ack: Ack): void;
   reject(problem: Problem): void;
+  attempts: number;
   cancelTimer(): void;
 }
 
@@ -42,7 +45,7 @@ export class Outbox {
     let resolve!: Entry["resolve"];
     let reject!: Entry["reject"];
     const promise = new Promise<Ack>((yes, no) => ((resolve = yes), (reject = no)));
-    const entry = { frame, promise, resolve, reject, cancelTimer: () => {} };
+    const entry = { frame, promise, resolve, reject, attempts: 0, cancelTimer: () => {} };
     this.entries.set(frame.id, entry);
     this.transmit(entry);
     return promise;
@@ -57,19 +60,37 @@ export class Outbox {
     this.take(id)?.resolve(ack);
   }
 
+  /** The server would not take it: where that may pass, it is asked again. */
   refuse(id: string, problem: Problem): void {
-    this.take(id)?.reject(problem);
+    const entry = this.entries.get(id);
+    if (entry === undefined) return;
+    entry.cancelTimer();
+    if (!problem.transient || entry.attempts >= MAX_ATTEMPTS) return this.give(id, problem);
+    const delay = backoff(entry.attempts, this.options.clock);
+    entry.cancelTimer = this.options.clock.after(delay, () => this.transmit(entry));
   }
 
   /** Nobody will answer any more. */
   abandon(problem: Problem): void {
-    for (const id of [...this.entries.keys()]) this.refuse(id, problem);
+    for (const id of [...this.entries.keys()]) this.give(id, problem);
   }
 
   private transmit(entry: Entry): void {
     entry.cancelTimer();
     if (!this.options.send(entry.frame)) return;
-    entry.cancelTimer = this.options.clock.after(ANSWER_MS, () => this.options.silent());
+    entry.attempts++;
+    entry.cancelTimer = this.options.clock.after(ANSWER_MS, () => this.unanswered(entry));
+  }
+
+  private unanswered(entry: Entry): void {
+    if (entry.attempts >= MAX_ATTEMPTS) {
+      this.give(entry.frame.id, new Problem("timeout", "The server does not answer"));
+    }
+    this.options.silent();
+  }
+
+  private give(id: string, problem: Problem): void {
+    this.take(id)?.reject(problem);
   }
 
   private take(id: string): Entry | undefined {

@@ -1,6 +1,9 @@
 /** Codes that this library adds to those of the server. */
 export type LocalCode = "network" | "timeout" | "signed_out" | "stopped" | "bad_answer";
 
+/** What the same call may not meet again a little later. */
+const passing = new Set(["network", "timeout", "unavailable", "conflict_retry"]);
+
 /**
  * The one error of this library. `code` is the server's stable code
  * (`invalid_credentials`, `username_taken`, …) or a LocalCode; `status` is the
@@ -22,7 +25,7 @@ export class Problem extends Error {
 
   /** True where the same call may succeed later without any change. */
   get transient(): boolean {
-    return this.code === "network" || this.code === "timeout" || this.status >= 500;
+    return this.status >= 500 || passing.has(this.code);
   }
 }
 

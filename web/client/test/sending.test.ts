@@ -80,6 +80,18 @@ test("a refused send fails with the code, and is not sent again", async () => {
   assert.equal(socket().frames("message").length, 0);
 });
 
+test("a refusal that may pass is asked again, but not for ever", async () => {
+  const { chat, clock, connect, socket } = await fixture();
+  await connect();
+  const sent = chat.send(7, "hi", "id-a");
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    assert.equal(socket().frames("message").length, attempt);
+    socket().receive({ type: "error", id: "id-a", code: "unavailable", message: "Restarting" });
+    await clock.advance(8000);
+  }
+  await assert.rejects(sent, (error) => error.code === "unavailable");
+});
+
 test("no answer in time: the connection is taken for dead", async () => {
   const { chat, clock, connect, socket, sockets } = await fixture();
   await connect();
@@ -89,6 +101,18 @@ test("no answer in time: the connection is taken for dead", async () => {
   assert.ok(sockets[0]!.closedByClient);
   await socket().welcome();
   assert.deepEqual(socket().frames("message").map((frame) => frame["id"]), ["id-a"]);
+});
+
+test("a message that no connection gets answered is given back", async () => {
+  const { chat, clock, connect, socket, sockets } = await fixture();
+  await connect();
+  const sent = chat.send(7, "hi", "id-a");
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    await clock.advance(10_000);
+    await socket().welcome();
+  }
+  await assert.rejects(sent, (error) => error.code === "timeout");
+  assert.equal(sockets.length, 5);
 });
 
 test("read positions go forward only, and again until confirmed", async () => {

@@ -87,22 +87,15 @@ enum
 	MESSAGE_CONTENT,
 	MESSAGE_CLIENT_ID,
 	MESSAGE_REPLY_TO,
-	MESSAGE_CREATED_AT
+	MESSAGE_CREATED_AT,
+	MESSAGE_EDITED_AT,
+	MESSAGE_VER,
+	MESSAGE_CHANGED
 };
 
-static bool
-WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
+static void
+WriteContent(const EventValue *columns, StringInfo json)
 {
-	const EventValue *columns = change->columns;
-
-	if (change->is_update)
-		return false;
-	event->kind = PARLEY_EVENT_MESSAGE;
-	event->conversation_id = Number(columns[MESSAGE_CONVERSATION_ID]);
-	event->account_id = Number(columns[MESSAGE_SENDER_ID]);
-	event->number = Number(columns[MESSAGE_SEQ]);
-
-	EventJsonBegin(json, "message");
 	EventJsonInt(json, "conversation_id", columns[MESSAGE_CONVERSATION_ID]);
 	EventJsonInt(json, "seq", columns[MESSAGE_SEQ]);
 	EventJsonInt(json, "sender_id", columns[MESSAGE_SENDER_ID]);
@@ -111,11 +104,66 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 	EventJsonUuid(json, "client_id", columns[MESSAGE_CLIENT_ID]);
 	EventJsonInt(json, "reply_to", columns[MESSAGE_REPLY_TO]);
 	EventJsonTime(json, "created_at", columns[MESSAGE_CREATED_AT]);
-	EventJsonRaw(json, "edited_at", "null");
+	EventJsonTime(json, "edited_at", columns[MESSAGE_EDITED_AT]);
 	EventJsonRaw(json, "deleted", "false");
+}
+
+static void
+WriteNewMessage(const EventValue *columns, ParleyEvent *event, StringInfo json)
+{
+	event->kind = PARLEY_EVENT_MESSAGE;
+	EventJsonBegin(json, "message");
+	WriteContent(columns, json);
 	EventJsonRaw(json, "reactions", "[]");
 	EventJsonEnd(json);
-	return true;
+}
+
+/* Reactions are not in the row, so an edit says nothing of them. */
+static void
+WriteEdit(const EventValue *columns, ParleyEvent *event, StringInfo json)
+{
+	event->kind = PARLEY_EVENT_MESSAGE_UPDATED;
+	EventJsonBegin(json, "message_updated");
+	WriteContent(columns, json);
+	EventJsonInt(json, "ver", columns[MESSAGE_VER]);
+	EventJsonEnd(json);
+}
+
+static void
+WriteDeletion(const EventValue *columns, ParleyEvent *event, StringInfo json)
+{
+	event->kind = PARLEY_EVENT_MESSAGE_DELETED;
+	EventJsonBegin(json, "message_deleted");
+	EventJsonInt(json, "conversation_id", columns[MESSAGE_CONVERSATION_ID]);
+	EventJsonInt(json, "seq", columns[MESSAGE_SEQ]);
+	EventJsonInt(json, "ver", columns[MESSAGE_VER]);
+	EventJsonEnd(json);
+}
+
+static bool
+WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
+{
+	const EventValue *columns = change->columns;
+
+	event->conversation_id = Number(columns[MESSAGE_CONVERSATION_ID]);
+	event->account_id = Number(columns[MESSAGE_SENDER_ID]);
+	event->number = Number(columns[MESSAGE_SEQ]);
+	if (!change->is_update)
+	{
+		WriteNewMessage(columns, event, json);
+		return true;
+	}
+	switch (columns[MESSAGE_CHANGED].isnull ? '\0' : DatumGetChar(columns[MESSAGE_CHANGED].value))
+	{
+		case 'e':
+			WriteEdit(columns, event, json);
+			return true;
+		case 'd':
+			WriteDeletion(columns, event, json);
+			return true;
+		default: /* reactions and pins are rows of their own tables */
+			return false;
+	}
 }
 
 enum
@@ -125,20 +173,35 @@ enum
 	MEMBER_ROLE,
 	MEMBER_STATE,
 	MEMBER_READ_SEQ,
+	MEMBER_DELIVERED_SEQ,
 	MEMBER_VER,
 	MEMBER_CHANGED
 };
+
+static void
+WritePosition(const EventValue *columns, int position, const char *type, StringInfo json)
+{
+	EventJsonBegin(json, type);
+	EventJsonInt(json, "conversation_id", columns[MEMBER_CONVERSATION_ID]);
+	EventJsonInt(json, "user_id", columns[MEMBER_ACCOUNT_ID]);
+	EventJsonInt(json, "seq", columns[position]);
+	EventJsonEnd(json);
+}
 
 static void
 WriteReading(const EventValue *columns, ParleyEvent *event, StringInfo json)
 {
 	event->kind = PARLEY_EVENT_READ;
 	event->number = Number(columns[MEMBER_READ_SEQ]);
-	EventJsonBegin(json, "read");
-	EventJsonInt(json, "conversation_id", columns[MEMBER_CONVERSATION_ID]);
-	EventJsonInt(json, "user_id", columns[MEMBER_ACCOUNT_ID]);
-	EventJsonInt(json, "seq", columns[MEMBER_READ_SEQ]);
-	EventJsonEnd(json);
+	WritePosition(columns, MEMBER_READ_SEQ, "read", json);
+}
+
+static void
+WriteDelivery(const EventValue *columns, ParleyEvent *event, StringInfo json)
+{
+	event->kind = PARLEY_EVENT_DELIVERED;
+	event->number = Number(columns[MEMBER_DELIVERED_SEQ]);
+	WritePosition(columns, MEMBER_DELIVERED_SEQ, "delivered", json);
 }
 
 static void
@@ -159,7 +222,7 @@ WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventJsonEnd(json);
 }
 
-/* The row itself says what it was written for: membership or reading. */
+/* The row itself says what it was written for: membership, reading or delivery. */
 static bool
 WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 {
@@ -167,10 +230,44 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 
 	event->conversation_id = Number(columns[MEMBER_CONVERSATION_ID]);
 	event->account_id = Number(columns[MEMBER_ACCOUNT_ID]);
-	if (DatumGetChar(columns[MEMBER_CHANGED].value) == 'r')
-		WriteReading(columns, event, json);
-	else
-		WriteMembership(columns, event, json);
+	switch (DatumGetChar(columns[MEMBER_CHANGED].value))
+	{
+		case 'r':
+			WriteReading(columns, event, json);
+			break;
+		case 'd':
+			WriteDelivery(columns, event, json);
+			break;
+		default:
+			WriteMembership(columns, event, json);
+	}
+	return true;
+}
+
+enum
+{
+	CONVERSATION_ID,
+	CONVERSATION_IS_GROUP,
+	CONVERSATION_NAME,
+	CONVERSATION_VER
+};
+
+static bool
+WriteConversation(const Change *change, ParleyEvent *event, StringInfo json)
+{
+	const EventValue *columns = change->columns;
+
+	if (!change->is_update)
+		return false; /* its members are told by their joining */
+	event->kind = PARLEY_EVENT_CONVERSATION;
+	event->conversation_id = Number(columns[CONVERSATION_ID]);
+	event->number = Number(columns[CONVERSATION_VER]);
+	EventJsonBegin(json, "conversation");
+	EventJsonInt(json, "id", columns[CONVERSATION_ID]);
+	EventJsonBool(json, "is_group", columns[CONVERSATION_IS_GROUP]);
+	EventJsonText(json, "name", columns[CONVERSATION_NAME]);
+	EventJsonInt(json, "ver", columns[CONVERSATION_VER]);
+	EventJsonEnd(json);
 	return true;
 }
 
@@ -243,7 +340,10 @@ static const FeedTable feed_tables[] = {
 	  [MESSAGE_CONTENT] = {"content", TEXTOID},
 	  [MESSAGE_CLIENT_ID] = {"client_id", UUIDOID},
 	  [MESSAGE_REPLY_TO] = {"reply_to", INT8OID},
-	  [MESSAGE_CREATED_AT] = {"created_at", TIMESTAMPTZOID}}},
+	  [MESSAGE_CREATED_AT] = {"created_at", TIMESTAMPTZOID},
+	  [MESSAGE_EDITED_AT] = {"edited_at", TIMESTAMPTZOID},
+	  [MESSAGE_VER] = {"ver", INT8OID},
+	  [MESSAGE_CHANGED] = {"changed", CHAROID}}},
 	{"member",
 	 WriteMember,
 	 {[MEMBER_CONVERSATION_ID] = {"conversation_id", INT8OID},
@@ -251,8 +351,15 @@ static const FeedTable feed_tables[] = {
 	  [MEMBER_ROLE] = {"role", TEXTOID},
 	  [MEMBER_STATE] = {"state", TEXTOID},
 	  [MEMBER_READ_SEQ] = {"read_seq", INT8OID},
+	  [MEMBER_DELIVERED_SEQ] = {"delivered_seq", INT8OID},
 	  [MEMBER_VER] = {"ver", INT8OID},
 	  [MEMBER_CHANGED] = {"changed", CHAROID}}},
+	{"conversation",
+	 WriteConversation,
+	 {[CONVERSATION_ID] = {"id", INT8OID},
+	  [CONVERSATION_IS_GROUP] = {"is_group", BOOLOID},
+	  [CONVERSATION_NAME] = {"name", TEXTOID},
+	  [CONVERSATION_VER] = {"ver", INT8OID}}},
 	{"session",
 	 WriteSession,
 	 {[SESSION_ID] = {"id", INT8OID},

@@ -53,6 +53,13 @@ EventJsonInt(StringInfo json, const char *name, EventValue value)
 }
 
 void
+EventJsonBool(StringInfo json, const char *name, EventValue value)
+{
+	if (BeginMember(json, name, value))
+		appendStringInfoString(json, DatumGetBool(value.value) ? "true" : "false");
+}
+
+void
 EventJsonText(StringInfo json, const char *name, EventValue value)
 {
 	if (BeginMember(json, name, value))

@@ -25,6 +25,7 @@ extern void EventJsonEnd(StringInfo json);
 
 /* ,"<name>":<value>  An absent value is left out, a null one is null. */
 extern void EventJsonInt(StringInfo json, const char *name, EventValue value); /* bigint */
+extern void EventJsonBool(StringInfo json, const char *name, EventValue value);
 extern void EventJsonText(StringInfo json, const char *name, EventValue value);
 extern void EventJsonUuid(StringInfo json, const char *name, EventValue value);
 extern void EventJsonTime(StringInfo json, const char *name, EventValue value); /* timestamptz */

@@ -44,7 +44,11 @@
 	X(SESSION_REVOKED, "PC004", 401, "session_revoked", "The session has ended") \
 	X(INVALID_CREDENTIALS, "PC005", 401, "invalid_credentials", "Wrong user name or password") \
 	X(REFRESH_REUSED, "PC006", 401, "refresh_reused", "The refresh token was used before") \
+	X(THROTTLED, "PC007", 429, "throttled", "Too many requests") \
 	X(FORBIDDEN, "PC010", 403, "forbidden", "Not allowed") \
+	X(BANNED, "PC011", 403, "banned", "Banned from the conversation") \
+	X(MUTED, "PC012", 403, "muted", "Muted in the conversation") \
+	X(BLOCKED, "PC013", 403, "blocked", "One of the two has blocked the other") \
 	X(CONVERSATION_NOT_FOUND, "PC020", 404, "conversation_not_found", "No such conversation") \
 	X(USER_NOT_FOUND, "PC021", 404, "user_not_found", "No such user") \
 	X(MESSAGE_NOT_FOUND, "PC022", 404, "message_not_found", "No such message") \
@@ -76,14 +80,25 @@ typedef enum ParleyError
  * X(symbol, kind byte, name).  What the routing fields of the header mean:
  *
  *	 MESSAGE  conversation, account = sender, number = seq
- *	 READ	  conversation, account = reader, number = the new read position
+ *	 MESSAGE_UPDATED, MESSAGE_DELETED
+ *			  conversation, account = sender, number = seq
+ *	 REACTION conversation, account = who reacted, number = seq
+ *	 READ, DELIVERED
+ *			  conversation, account = reader, number = the new position
+ *	 CONVERSATION
+ *			  conversation, number = ver: name or settings changed
  *	 MEMBER	  conversation, account = member, number = ver; ACTIVE if a member now
  *	 SESSION  account, number = session id: the session has ended; no JSON
  *	 ACCOUNT  account; GONE if the account is closed
  */
 #define PARLEY_EVENTS(X) \
 	X(MESSAGE, 'm', "message") \
+	X(MESSAGE_UPDATED, 'u', "message_updated") \
+	X(MESSAGE_DELETED, 'd', "message_deleted") \
+	X(REACTION, 'x', "reaction") \
 	X(READ, 'r', "read") \
+	X(DELIVERED, 'v', "delivered") \
+	X(CONVERSATION, 'c', "conversation") \
 	X(MEMBER, 'b', "member") \
 	X(SESSION, 's', "session") \
 	X(ACCOUNT, 'a', "user_updated")

@@ -7,6 +7,8 @@ CREATE TABLE chat.account (
 	display_name text NOT NULL CHECK (octet_length(display_name) BETWEEN 1 AND 400),
 	avatar_url   text CHECK (octet_length(avatar_url) <= 2048),
 	bio          text CHECK (octet_length(bio) <= 4000),
+	first_name   text CHECK (octet_length(first_name) BETWEEN 1 AND 400),
+	last_name    text CHECK (octet_length(last_name) BETWEEN 1 AND 400),
 	created_at   timestamptz NOT NULL DEFAULT now(),
 	closed_at    timestamptz
 );

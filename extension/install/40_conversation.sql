@@ -9,9 +9,12 @@ CREATE TABLE chat.conversation (
 	name       text CHECK (octet_length(name) BETWEEN 1 AND 400),
 	created_by bigint NOT NULL REFERENCES chat.account (id),
 	created_at timestamptz NOT NULL DEFAULT now(),
+	is_public  boolean NOT NULL DEFAULT false CHECK (is_group OR NOT is_public),
+	ver        bigint NOT NULL DEFAULT 0,
 	CHECK (is_group = (name IS NOT NULL))
 );
 COMMENT ON TABLE chat.conversation IS 'A direct conversation of two, or a group';
+COMMENT ON COLUMN chat.conversation.ver IS 'The version at the last change of this row; 0 until there is one';
 
 -- The row every send updates: narrow and loosely packed, so that updates stay HOT.
 CREATE TABLE chat.conversation_counter (
@@ -42,13 +45,15 @@ CREATE TABLE chat.member (
 	joined_at       timestamptz NOT NULL DEFAULT now(),
 	joined_seq      bigint NOT NULL DEFAULT 0,
 	read_seq        bigint NOT NULL DEFAULT 0 CHECK (read_seq >= 0),
+	delivered_seq   bigint NOT NULL DEFAULT 0 CHECK (delivered_seq >= 0),
+	muted_until     timestamptz,
 	ver             bigint NOT NULL,
-	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r')),
+	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r', 'd')),
 	PRIMARY KEY (conversation_id, account_id)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE chat.member IS 'Who belongs to a conversation, and how far they have read';
 COMMENT ON COLUMN chat.member.read_seq IS 'As marked; one''s own messages count as read besides';
 COMMENT ON COLUMN chat.member.ver IS 'The conversation''s version at the last change of role or state';
 COMMENT ON COLUMN chat.member.changed IS
-	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading';
+	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, d delivery';
 CREATE INDEX member_account_idx ON chat.member (account_id) WHERE state = 'joined';

@@ -10,6 +10,7 @@ CREATE TABLE chat.message (
 	edited_at       timestamptz,
 	deleted_at      timestamptz,
 	ver             bigint,
+	changed         "char" CHECK (changed IN ('e', 'd', 'r', 'p')),
 	client_id       uuid,
 	sender_name     text NOT NULL,
 	content         text NOT NULL,
@@ -20,11 +21,16 @@ CREATE TABLE chat.message (
 COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 … in its conversation, without a gap';
 COMMENT ON COLUMN chat.message.client_id IS 'Made by the client: a repeated send gives the first result';
 COMMENT ON COLUMN chat.message.ver IS 'NULL until the message changes';
+COMMENT ON COLUMN chat.message.changed IS
+	'What the last change was, for the output plugin: e edited, d deleted, r reactions, p pinned or not';
 COMMENT ON COLUMN chat.message.sender_name IS
 	'The sender''s user name: the output plugin makes the event from this row alone';
 
 CREATE UNIQUE INDEX message_client_id_key
 	ON chat.message (conversation_id, sender_id, client_id) WHERE client_id IS NOT NULL;
+
+-- Finds what changed since a version; plain inserts are not in it.
+CREATE INDEX message_ver_idx ON chat.message (conversation_id, ver) WHERE ver IS NOT NULL;
 
 -- Finds the last message of a member's own, which counts as read.
 CREATE INDEX message_sender_idx ON chat.message (conversation_id, sender_id, seq);

@@ -10,8 +10,8 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "identity.h"
-#include "message.h"
 #include "password.h"
+#include "post.h"
 #include "session.h"
 #include "utils/guc.h"
 
@@ -25,6 +25,6 @@ _PG_init(void)
 	IdentityInit();
 	PasswordInit();
 	SessionInit();
-	MessageInit();
+	PostInit();
 	ParleyReservePrefix("pg_parley");
 }

@@ -1,0 +1,48 @@
+/*
+ * post.h
+ *	  Putting messages into conversations: the one way in, for single sends, batches
+ *	  and sends deferred to the commit.
+ */
+#ifndef PARLEY_POST_H
+#define PARLEY_POST_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "spi.h"
+
+typedef struct Send
+{
+	int64 conversation_id;
+	int64 sender_id;
+	char *content;			 /* NULL: SQL NULL */
+	NullableDatum client_id; /* uuid */
+	NullableDatum reply_to;	 /* bigint */
+
+	/* What came of it. */
+	ParleyError refusal; /* SEND_OK: it was sent */
+	int64 seq;
+	TimestampTz created_at;
+	bool repeated; /* an earlier send with this client_id */
+} Send;
+
+#define SEND_OK PARLEY_ERROR_COUNT
+
+/* Defines the settings; called once, from _PG_init. */
+extern void PostInit(void);
+
+/*
+ * Sends them all, each as if alone: one that is refused says why in `refusal` and
+ * leaves the others be.  Locks their conversations until the transaction ends.
+ */
+extern void PostAll(Send *sends, int count);
+
+/* SEND_OK, or what is wrong with a content that is to be stored; NULL is wrong. */
+extern ParleyError PostCheckContent(const char *content);
+
+/* Raises the refusal of a send, if it has one. */
+extern void PostRaiseRefusal(const Send *send);
+
+#endif /* PARLEY_POST_H */

@@ -1,6 +1,6 @@
 /*
  * audit.c
- *	  The audit log: writing it, sealing it, verifying it, reading it.
+ *	  Writing the audit log, and the table of its kinds.
  */
 #include "postgres.h"
 
@@ -26,7 +26,17 @@ static const KindRow kind_rows[AUDIT_KIND_COUNT] = {
 #undef KIND_ROW
 };
 
-/* ---- writing ------------------------------------------------------------ */
+const char *
+AuditKindName(AuditKind kind)
+{
+	return kind_rows[kind].name;
+}
+
+const char *
+AuditKindMeaning(AuditKind kind)
+{
+	return kind_rows[kind].meaning;
+}
 
 static SpiQuery insert_row = {
 	.sql = "INSERT INTO chat.audit_pending (kind, account_id, actor_id, session_id, "

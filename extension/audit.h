@@ -27,7 +27,7 @@
 	X(LOGIN, "login", "A session was opened with a password") \
 	X(LOGIN_FAILED, "login_failed", "A wrong password; no account: the name is unknown") \
 	X(THROTTLED, "throttled", "Too many attempts; detail: the action") \
-	X(REFRESH_REUSED, "refresh_reused", "An old refresh token was shown: its session was ended") \
+	X(REFRESH_REUSED, "refresh_reused", "An old refresh token was shown; detail: the session that ended") \
 	X(LOGOUT, "logout", "A session was ended by its owner") \
 	X(LOGOUT_ALL, "logout_all", "All sessions of an account were ended by its owner") \
 	X(SESSION_REVOKED, "session_revoked", "A session was ended from another; detail: its id") \
@@ -87,5 +87,9 @@ typedef struct AuditEntry
 /* Inside SpiBegin() or out of it. */
 #define AuditWrite(...) AuditWriteEntry(&(AuditEntry){__VA_ARGS__})
 extern void AuditWriteEntry(const AuditEntry *entry);
+
+/* The table above; static storage. */
+extern const char *AuditKindName(AuditKind kind);
+extern const char *AuditKindMeaning(AuditKind kind);
 
 #endif /* PARLEY_AUDIT_H */

@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "argument.h"
+#include "audit.h"
 #include "errors.h"
 #include "identity.h"
 #include "result.h"
@@ -320,6 +321,8 @@ chat_create_group(PG_FUNCTION_ARGS)
 	SpiBegin();
 	members = ResolveMembers(usernames, caller, &count);
 	conversation_id = MakeConversation(0, name, caller, members, count);
+	AuditWrite(.kind = AUDIT_GROUP_CREATED, .conversation_id = conversation_id,
+			   .account_id = caller);
 	SpiEnd();
 	return ShowConversation(conversation_id, caller);
 }

@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 
+#include "audit.h"
 #include "codec.h"
 #include "crypto.h"
 #include "errors.h"
@@ -102,5 +103,6 @@ chat_rotate_key(PG_FUNCTION_ARGS)
 		   SpiArgs(SpiText(kid), SpiText(algorithm), SpiDatum(PointerGetDatum(secret), false),
 				   SpiDatum(PointerGetDatum(public_key), public_key == NULL)));
 	SpiEnd();
+	AuditWrite(.kind = AUDIT_KEY_ROTATED, .detail = kid);
 	PG_RETURN_TEXT_P(cstring_to_text(kid));
 }

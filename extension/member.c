@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "account.h"
+#include "audit.h"
 #include "conversation.h"
 #include "counter.h"
 #include "errors.h"
@@ -183,6 +184,8 @@ chat_add_member(PG_FUNCTION_ARGS)
 	if (SpiRun(&join_member,
 			   SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiInt64(ver))) == 0)
 		RaiseCannotJoin(conversation_id, account_id, username);
+	AuditWrite(.kind = AUDIT_MEMBER_ADDED, .conversation_id = conversation_id,
+			   .account_id = account_id);
 	SpiEnd();
 
 	return SpiReturnValue(fcinfo, &show_member,
@@ -214,6 +217,8 @@ chat_remove_member(PG_FUNCTION_ARGS)
 						errhint("To go yourself, use chat.leave().")));
 	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiText("removed"),
 							   SpiInt64(ver)));
+	AuditWrite(.kind = AUDIT_MEMBER_REMOVED, .conversation_id = conversation_id,
+			   .account_id = account_id);
 	SpiEnd();
 	PG_RETURN_VOID();
 }
@@ -228,6 +233,8 @@ HandOver(int64 conversation_id, int64 caller)
 
 		SpiRun(&make_owner, SpiArgs(SpiInt64(conversation_id), SpiInt64(heir),
 									SpiInt64(TakeVer(conversation_id))));
+		AuditWrite(.kind = AUDIT_ROLE_SET, .conversation_id = conversation_id, .account_id = heir,
+				   .detail = role_names[ROLE_OWNER]);
 	}
 }
 
@@ -244,6 +251,7 @@ chat_leave(PG_FUNCTION_ARGS)
 		HandOver(conversation_id, caller);
 	SpiRun(&set_state,
 		   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText("left"), SpiInt64(ver)));
+	AuditWrite(.kind = AUDIT_MEMBER_LEFT, .conversation_id = conversation_id, .account_id = caller);
 	SpiEnd();
 	PG_RETURN_VOID();
 }

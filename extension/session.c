@@ -22,6 +22,7 @@
 
 #include "account.h"
 #include "argument.h"
+#include "audit.h"
 #include "codec.h"
 #include "crypto.h"
 #include "errors.h"
@@ -223,9 +224,9 @@ static SpiQuery insert_session = {
 	.argtypes = {INT8OID, TEXTOID, INT4OID},
 };
 
-/* client_info: argument n of the function, may be NULL. */
+/* How the account came by it is `kind`.  client_info: argument n of the function, may be NULL. */
 static Datum
-OpenSession(FunctionCallInfo fcinfo, int64 account_id, int n)
+OpenSession(FunctionCallInfo fcinfo, AuditKind kind, int64 account_id, int n)
 {
 	char *client_info = ArgumentText(fcinfo, n);
 	int64 session_id;
@@ -238,6 +239,7 @@ OpenSession(FunctionCallInfo fcinfo, int64 account_id, int n)
 	session_id = SpiGetInt64(0, 1);
 	SpiEnd();
 	IdentitySet(account_id, session_id);
+	AuditWrite(.kind = kind, .account_id = account_id, .agent = client_info);
 	return ReturnGrant(fcinfo, account_id, session_id, NULL);
 }
 
@@ -250,8 +252,8 @@ chat_signup(PG_FUNCTION_ARGS)
 	char *email = ArgumentRequireText(fcinfo, 1, "email");
 	char *password = ArgumentRequireText(fcinfo, 2, "password");
 
-	return OpenSession(fcinfo, AccountCreate(username, email, password, ArgumentText(fcinfo, 3)),
-					   4);
+	return OpenSession(fcinfo, AUDIT_SIGNUP,
+					   AccountCreate(username, email, password, ArgumentText(fcinfo, 3)), 4);
 }
 
 static SpiQuery find_login = {
@@ -295,10 +297,14 @@ chat_login(PG_FUNCTION_ARGS)
 	SpiEnd();
 
 	if (!PasswordVerify(hash, password))
+	{
+		AuditWrite(.kind = AUDIT_LOGIN_FAILED, .account_id = account_id,
+				   .agent = ArgumentText(fcinfo, 2));
 		return ReturnRefusal(fcinfo, PARLEY_ERROR_INVALID_CREDENTIALS);
+	}
 	if (PasswordNeedsRehash(hash))
 		Rehash(account_id, password);
-	return OpenSession(fcinfo, account_id, 2);
+	return OpenSession(fcinfo, AUDIT_LOGIN, account_id, 2);
 }
 
 /* ---- refresh ------------------------------------------------------------ */
@@ -396,6 +402,8 @@ chat_refresh(PG_FUNCTION_ARGS)
 			return ReturnRefusal(fcinfo, PARLEY_ERROR_SESSION_REVOKED);
 		case TRADE_REUSED:
 			EndSession(session_id, "refresh_reused");
+			AuditWrite(.kind = AUDIT_REFRESH_REUSED, .account_id = account_id,
+					   .detail = psprintf("%lld", (long long) session_id));
 			return ReturnRefusal(fcinfo, PARLEY_ERROR_REFRESH_REUSED);
 	}
 	return ReturnGrant(fcinfo, account_id, session_id, hash);
@@ -406,9 +414,13 @@ chat_refresh(PG_FUNCTION_ARGS)
 Datum
 chat_logout(PG_FUNCTION_ARGS)
 {
-	IdentityRequire();
+	int64 account_id = IdentityRequire();
+
 	if (IdentityGet()->session_id != 0)
+	{
 		EndSession(IdentityGet()->session_id, "logout");
+		AuditWrite(.kind = AUDIT_LOGOUT, .account_id = account_id);
+	}
 	PG_RETURN_VOID();
 }
 
@@ -420,5 +432,6 @@ chat_logout_all(PG_FUNCTION_ARGS)
 	SpiBegin();
 	SpiRun(&end_all_sessions, SpiArgs(SpiInt64(account_id)));
 	SpiEnd();
+	AuditWrite(.kind = AUDIT_LOGOUT_ALL, .account_id = account_id);
 	PG_RETURN_VOID();
 }

@@ -77,3 +77,4 @@ SELECT pg_temp.refusal(format('SELECT chat.authenticate(%L)', :'token'));
 SELECT pg_temp.refusal($$SELECT chat.rotate_key('none')$$);
 DELETE FROM chat.jwt_key;
 SELECT pg_temp.refusal($$SELECT chat.login('bob', 'correct horse')$$);
+SELECT chat.rotate_key() IS NOT NULL AS signs_again;

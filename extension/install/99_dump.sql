@@ -2,9 +2,12 @@
 
 SELECT pg_catalog.pg_extension_config_dump('chat.audit_pending', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.audit_pending_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('chat.audit_log', '');
+SELECT pg_catalog.pg_extension_config_dump('chat.audit_head', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.account', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.account_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.account_secret', '');
+SELECT pg_catalog.pg_extension_config_dump('chat.admin', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.session', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.session_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.refresh_token', '');

@@ -27,7 +27,8 @@
 	X(LOGIN, "login", "A session was opened with a password") \
 	X(LOGIN_FAILED, "login_failed", "A wrong password; no account: the name is unknown") \
 	X(THROTTLED, "throttled", "Too many attempts; detail: the action") \
-	X(REFRESH_REUSED, "refresh_reused", "An old refresh token was shown; detail: the session that ended") \
+	X(REFRESH_REUSED, "refresh_reused", \
+	  "An old refresh token was shown; detail: the session that was ended") \
 	X(LOGOUT, "logout", "A session was ended by its owner") \
 	X(LOGOUT_ALL, "logout_all", "All sessions of an account were ended by its owner") \
 	X(SESSION_REVOKED, "session_revoked", "A session was ended from another; detail: its id") \

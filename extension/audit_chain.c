@@ -259,6 +259,12 @@ static SpiQuery read_page = {
 
 #define KEPT_HEADS "jsonb_to_recordset($1) AS k (place bigint, hash bytea)"
 
+static SpiQuery find_bad_heads = {
+	.sql = "SELECT FROM " KEPT_HEADS " WHERE k.place IS NULL OR k.hash IS NULL",
+	.argtypes = {JSONBOID},
+	.read_only = true,
+};
+
 /* sound: the last row before that a head of the same origin vouches for. */
 static SpiQuery compare_heads = {
 	.sql = "SELECT place, id, kept, sound FROM (SELECT l.place, l.id, h.kept, "
@@ -316,6 +322,17 @@ FindRange(Report *report, Finding finding, int64 first, int64 last, const char *
 {
 	Find(report, finding, first, 0,
 		 psprintf("rows %lld to %lld %s", (long long) first, (long long) last, what));
+}
+
+/* A head that says nothing would find nothing wrong. */
+static void
+CheckHeads(NullableDatum kept)
+{
+	SpiBegin();
+	if (SpiRun(&find_bad_heads, SpiArgs(kept)) > 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("each of the heads must have \"place\" and \"hash\"")));
+	SpiEnd();
 }
 
 /*
@@ -402,6 +419,7 @@ chat_audit_verify(PG_FUNCTION_ARGS)
 	Report report;
 	Chain chain = {0};
 
+	CheckHeads(SpiFunctionArg(fcinfo, 0));
 	report.store = ResultStore(fcinfo, &report.description);
 	VerifyChain(&report, &chain);
 	VerifyHeads(&report, SpiFunctionArg(fcinfo, 0));

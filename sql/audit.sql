@@ -220,6 +220,7 @@ SELECT pg_temp.finds('INSERT INTO chat.audit_head VALUES (3, sha256(''''))');
 -- heads that are no heads
 SELECT pg_temp.finds('SELECT', '[{"place": 4, "hash": "\\x00"}]');
 SELECT pg_temp.refusal($$SELECT chat.audit_verify('{}')$$);
+SELECT pg_temp.refusal($$SELECT chat.audit_verify('[{"hash": "\\x00"}]')$$), pg_temp.refusal($$SELECT chat.audit_verify('[{"place": 1}]')$$);
 
 -- after all that the log goes on where it was
 SELECT chat.rotate_key() IS NOT NULL AS rotated;

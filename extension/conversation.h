@@ -17,4 +17,33 @@ extern void ConversationRequireMember(int64 conversation_id, int64 account_id);
 /* The same error, for callers that have found out themselves. */
 extern void ConversationRaiseNotFound(int64 conversation_id) pg_attribute_noreturn();
 
+/* ---- parts of statements that show conversations ------------------------ */
+
+/*
+ * me: the caller's rows in chat.member; c and k: the conversations and their
+ * counters; p: how far the caller has read.  Who sends has read what is before it:
+ * the last message of one's own counts too, found by index, so that a send need
+ * not write a position.
+ */
+#define MY_CONVERSATIONS \
+	"FROM chat.member me " \
+	"JOIN chat.conversation c ON c.id = me.conversation_id " \
+	"JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id " \
+	"CROSS JOIN LATERAL (SELECT greatest(me.read_seq, max(o.seq)) AS seq FROM chat.message o " \
+	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
+
+/* The chat.conversation_info of one of MY_CONVERSATIONS. */
+#define CONVERSATION_INFO \
+	"ROW(c.id, c.is_group, c.name, " \
+	"ARRAY(SELECT ROW(u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, " \
+	"u.last_seen, m.role)::chat.member_info FROM chat.member m " \
+	"JOIN chat.user_info u ON u.id = m.account_id " \
+	"WHERE m.conversation_id = c.id AND m.state = 'joined' " \
+	"ORDER BY m.joined_at, m.account_id LIMIT 50), " \
+	"(SELECT count(*)::int FROM chat.member m " \
+	"WHERE m.conversation_id = c.id AND m.state = 'joined'), " \
+	"(SELECT i FROM chat.message_info i " \
+	"WHERE i.conversation_id = c.id AND i.seq = k.last_seq), " \
+	"k.last_seq, k.last_seq - p.seq, p.seq)::chat.conversation_info"
+
 #endif /* PARLEY_CONVERSATION_H */

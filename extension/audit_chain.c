@@ -89,11 +89,14 @@ typedef struct Chain
 	"id, at, kind, account_id, actor_id, session_id, conversation_id, role_name, address, " \
 	"agent, detail"
 
-/* What a row adds to the hash.  Text as bytes: record_send would obey client_encoding. */
-#define RECORD(place) \
-	"record_send(ROW(" place ", id, at, convert_to(kind, 'UTF8'), account_id, actor_id, " \
-	"session_id, conversation_id, convert_to(role_name, 'UTF8'), address, " \
-	"convert_to(agent, 'UTF8'), convert_to(detail, 'UTF8')))"
+/*
+ * What a row adds to the hash: record_send(ROW(<place>, RECORD_COLUMNS)).  Text as
+ * bytes, because record_send would obey client_encoding.
+ */
+#define RECORD_COLUMNS \
+	"id, at, convert_to(kind, 'UTF8'), account_id, actor_id, session_id, conversation_id, " \
+	"convert_to(role_name, 'UTF8'), address, convert_to(agent, 'UTF8'), " \
+	"convert_to(detail, 'UTF8')"
 
 /* NULL as no bytes. */
 static CryptoBytes
@@ -136,21 +139,20 @@ static SpiQuery take_turns = {
 };
 
 /*
- * Where to go on.  The two differ only if somebody has been at the tables; then
- * sealing goes on behind both, so that audit_verify() can tell.
+ * Where to go on: behind the last row, from the last head.  The two are not of one
+ * place only if somebody has been at the tables; a row that was added then does not
+ * become part of the chain, and what is sealed next keeps showing that.
  */
 static SpiQuery find_end = {
-	.sql = "(SELECT place, hash FROM chat.audit_head ORDER BY place DESC LIMIT 1) "
-		   "UNION ALL "
-		   "(SELECT place, hash FROM chat.audit_log ORDER BY place DESC LIMIT 1) "
-		   "ORDER BY place DESC LIMIT 1",
+	.sql = "SELECT greatest(l.place, h.place), h.hash "
+		   "FROM (SELECT max(place) AS place FROM chat.audit_log) l LEFT JOIN "
+		   "(SELECT place, hash FROM chat.audit_head ORDER BY place DESC LIMIT 1) h ON true",
 };
 
 /* $1 where the chain ends, $2 how many. */
 static SpiQuery find_pending = {
-	.sql = "SELECT id, " RECORD(
-		"$1 + row_number() OVER (ORDER BY id)") " "
-												"FROM chat.audit_pending ORDER BY id LIMIT $2",
+	.sql = "SELECT id, record_send(ROW($1 + row_number() OVER (ORDER BY id), " RECORD_COLUMNS ")) "
+		   "FROM chat.audit_pending ORDER BY id LIMIT $2",
 	.argtypes = {INT8OID, INT4OID},
 };
 
@@ -219,8 +221,8 @@ Seal(int max_rows)
 
 	SpiBegin();
 	SpiRun(&take_turns, SpiNoArgs);
-	if (SpiRun(&find_end, SpiNoArgs) > 0)
-		MoveTo(&chain, SpiGetInt64(0, 1), BytesOf(0, 2));
+	SpiRun(&find_end, SpiNoArgs);
+	MoveTo(&chain, SpiGetInt64(0, 1), BytesOf(0, 2));
 	count = (int) SpiRun(&find_pending, SpiArgs(SpiInt64(chain.place), SpiInt32(max_rows)));
 	if (count > 0)
 		SealRows(&chain, count);
@@ -251,8 +253,8 @@ chat_audit_heads(PG_FUNCTION_ARGS)
 
 /* All of these are read-only: one snapshot for the whole, whatever is sealed meanwhile. */
 static SpiQuery read_page = {
-	.sql = "SELECT place, hash, id, " RECORD("place") " FROM chat.audit_log "
-													  "WHERE place > $1 ORDER BY place LIMIT $2",
+	.sql = "SELECT place, hash, id, record_send(ROW(place, " RECORD_COLUMNS ")) "
+		   "FROM chat.audit_log WHERE place > $1 ORDER BY place LIMIT $2",
 	.argtypes = {INT8OID, INT4OID},
 	.read_only = true,
 };

@@ -212,9 +212,12 @@ SELECT pg_temp.finds(format($$DELETE FROM chat.audit_log WHERE place = 5; UPDATE
 -- reordering: two rows change places
 SELECT pg_temp.finds('UPDATE chat.audit_log l SET place = place + 1000 WHERE place IN (5, 9); UPDATE chat.audit_log SET place = 1014 - place WHERE place > 1000');
 
--- addition: at the end, fitting the chain; a head of one's own
+-- addition: at the end, fitting the chain; or of a head
 SELECT pg_temp.finds(format($$INSERT INTO chat.audit_log SELECT %s, -1, now(), 'login', 1, 1, 1, NULL, 'x', NULL, NULL, NULL, hash
 	FROM chat.audit_log WHERE place = 5; SELECT pg_temp.rechain(%1$s, %1$s)$$, :last + 1));
+-- ... which sealing does not take in
+SELECT pg_temp.finds(format($$INSERT INTO chat.audit_log SELECT %s, -1, now(), 'login', 1, 1, 1, NULL, 'x', NULL, NULL, NULL, hash
+	FROM chat.audit_log WHERE place = 5; SELECT pg_temp.rechain(%1$s, %1$s); SELECT chat.rotate_key(); SELECT chat.audit_seal()$$, :last + 1));
 SELECT pg_temp.finds('INSERT INTO chat.audit_head VALUES (3, sha256(''''))');
 
 -- heads that are no heads

@@ -84,6 +84,19 @@ static const struct
 	{201, "Created"},
 	{204, "No Content"},
 	{304, "Not Modified"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{409, "Conflict"},
+	{411, "Length Required"},
+	{413, "Content Too Large"},
+	{415, "Unsupported Media Type"},
+	{422, "Unprocessable Content"},
+	{426, "Upgrade Required"},
+	{429, "Too Many Requests"},
+	{503, "Service Unavailable"},
 };
 
 /* ---- headers of the request --------------------------------------------- */

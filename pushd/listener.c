@@ -45,7 +45,6 @@ typedef struct Greeting
 	bool refused;
 	uv_poll_t poll;
 	TimerEntry deadline;
-	Buffer bytes;
 } Greeting;
 
 /* ---- heads -------------------------------------------------------------- */
@@ -61,6 +60,8 @@ typedef struct Head
 	Span lines[HEAD_LINES_MAX + 1]; /* the request line first; no line ends */
 	size_t count;
 	size_t length; /* of all, with the empty line */
+	bool rewrite;  /* a line is left out */
+	bool has_body;
 	bool has_authorization;
 	Span token;		 /* of the subprotocol bearer.<token> */
 	bool wants_chat; /* offers the subprotocol chat.v1 */
@@ -179,22 +180,16 @@ typedef enum HeaderFate
 } HeaderFate;
 
 static HeaderFate
-look_at_header(Head *head, Span line)
+judge_header(Head *head, Span name, Span value)
 {
-	const char *colon = memchr(line.start, ':', line.length);
-	Span name = {line.start, colon ? (size_t) (colon - line.start) : 0};
-	Span value;
 	int64_t number;
 
-	if (!colon || !is_token(name))
-		return HEADER_BAD;
-	value = trim((Span){colon + 1, line.length - name.length - 1});
-	for (size_t i = 0; i < value.length; i++)
-		if ((unsigned char) value.start[i] < ' ' && value.start[i] != '\t')
-			return HEADER_BAD;
 	if (span_is(name, "Content-Length"))
-		return parse_int64(value.start, value.length, &number) && number >= 0 ? HEADER_KEEP
-																			  : HEADER_BAD;
+	{
+		if (!parse_int64(value.start, value.length, &number) || number < 0)
+			return HEADER_BAD;
+		head->has_body |= number > 0;
+	}
 	if (span_is(name, "Transfer-Encoding"))
 		return HEADER_NO_LENGTH;
 	if (span_is(name, "Upgrade"))
@@ -206,18 +201,30 @@ look_at_header(Head *head, Span line)
 	return HEADER_DROP;
 }
 
-/* Cuts the head into lines; false when it is not complete or not a head. */
-static HeadResult
-cut_lines(const Buffer *in, Head *head, ProblemId *problem)
+static HeaderFate
+look_at_header(Head *head, Span line)
 {
-	const char *start = (const char *) in->data;
-	size_t seen = in->length < HEAD_BYTES_MAX ? in->length : HEAD_BYTES_MAX;
-	const char *end = memmem(start, seen, "\r\n\r\n", 4);
+	const char *colon = memchr(line.start, ':', line.length);
+	Span name = {line.start, colon ? (size_t) (colon - line.start) : 0};
+	Span value;
 
-	*problem = PROBLEM_HEADERS_TOO_LARGE;
+	if (!colon || !is_token(name))
+		return HEADER_BAD;
+	value = trim((Span){colon + 1, line.length - name.length - 1});
+	for (size_t i = 0; i < value.length; i++)
+		if ((unsigned char) value.start[i] < ' ' && value.start[i] != '\t')
+			return HEADER_BAD;
+	return judge_header(head, name, value);
+}
+
+/* Cuts the head into lines. */
+static HeadResult
+cut_lines(const char *start, size_t length, Head *head)
+{
+	const char *end = memmem(start, length, "\r\n\r\n", 4);
+
 	if (!end)
-		return in->length < HEAD_BYTES_MAX ? HEAD_INCOMPLETE : HEAD_REFUSED;
-	head->length = (size_t) (end - start) + 4;
+		return length < HEAD_BYTES_MAX ? HEAD_INCOMPLETE : HEAD_REFUSED;
 	for (const char *at = start; at <= end;)
 	{
 		const char *line_end = memmem(at, (size_t) (end + 2 - at), "\r\n", 2);
@@ -227,56 +234,68 @@ cut_lines(const Buffer *in, Head *head, ProblemId *problem)
 		head->lines[head->count++] = (Span){at, (size_t) (line_end - at)};
 		at = line_end + 2;
 	}
+	head->length = (size_t) (end + 4 - start);
 	return HEAD_GOOD;
 }
 
 static void
-append_line(Buffer *out, const char *text, Span span)
+append_line(Buffer *to, const char *text, Span span)
 {
-	buffer_append_string(out, text);
-	buffer_append(out, span.start, span.length);
-	buffer_append_string(out, "\r\n");
+	buffer_append_string(to, text);
+	buffer_append(to, span.start, span.length);
+	buffer_append_string(to, "\r\n");
 }
 
-static HeadResult
-write_head(Head *head, const Buffer *in, Buffer *out, ProblemId *problem)
+/* What is wrong with the lines, or PROBLEM_COUNT; writes those that are kept. */
+static ProblemId
+read_headers(Head *head, Buffer *text)
 {
+	append_line(text, "", head->lines[0]);
 	for (size_t i = 1; i < head->count; i++)
 		switch (look_at_header(head, head->lines[i]))
 		{
 			case HEADER_KEEP:
-				append_line(out, "", head->lines[i]);
+				append_line(text, "", head->lines[i]);
 				break;
 			case HEADER_DROP:
+				head->rewrite = true;
 				break;
 			case HEADER_BAD:
-				*problem = PROBLEM_BAD_REQUEST;
-				return HEAD_REFUSED;
+				return PROBLEM_BAD_REQUEST;
 			case HEADER_NO_LENGTH:
-				*problem = PROBLEM_LENGTH_REQUIRED;
-				return HEAD_REFUSED;
+				return PROBLEM_LENGTH_REQUIRED;
 		}
-	if (head->wants_chat)
-		append_line(out, "Sec-WebSocket-Protocol: ", (Span){"chat.v1", 7});
-	if (head->token.length > 0 && !head->has_authorization)
-		append_line(out, "Authorization: Bearer ", head->token);
-	buffer_append_string(out, "\r\n");
-	buffer_append(out, in->data + head->length, in->length - head->length);
-	return HEAD_GOOD;
+	return head->rewrite && head->has_body ? PROBLEM_BAD_REQUEST : PROBLEM_COUNT;
 }
 
-HeadResult
-head_check(const Buffer *in, Buffer *out, ProblemId *problem)
+static HeadResult
+judge_head(Head *head, HeadVerdict *verdict)
+{
+	if (!check_request_line(head->lines[0], &verdict->problem))
+		return HEAD_REFUSED;
+	verdict->problem = read_headers(head, &verdict->text);
+	if (verdict->problem != PROBLEM_COUNT)
+		return HEAD_REFUSED;
+	if (!head->rewrite)
+		return HEAD_GOOD;
+	if (head->wants_chat)
+		append_line(&verdict->text, "Sec-WebSocket-Protocol: ", (Span){"chat.v1", 7});
+	if (head->token.length > 0 && !head->has_authorization)
+		append_line(&verdict->text, "Authorization: Bearer ", head->token);
+	buffer_append_string(&verdict->text, "\r\n");
+	return HEAD_REWRITTEN;
+}
+
+void
+head_check(const char *bytes, size_t length, HeadVerdict *verdict)
 {
 	Head head = {.count = 0};
-	HeadResult result = cut_lines(in, &head, problem);
 
-	if (result != HEAD_GOOD)
-		return result;
-	if (!check_request_line(head.lines[0], problem))
-		return HEAD_REFUSED;
-	append_line(out, "", head.lines[0]);
-	return write_head(&head, in, out, problem);
+	*verdict = (HeadVerdict){.problem = PROBLEM_HEADERS_TOO_LARGE};
+	verdict->result = cut_lines(bytes, length < HEAD_BYTES_MAX ? length : HEAD_BYTES_MAX, &head);
+	verdict->length = head.length;
+	if (verdict->result == HEAD_GOOD)
+		verdict->result = judge_head(&head, verdict);
 }
 
 /* ---- greetings ---------------------------------------------------------- */
@@ -288,7 +307,6 @@ on_greeting_closed(uv_handle_t *handle)
 
 	if (greeting->fd >= 0)
 		close(greeting->fd);
-	buffer_free(&greeting->bytes);
 	free(greeting);
 }
 
@@ -300,6 +318,15 @@ greeting_end(Greeting *greeting)
 	list_remove(&greeting->node);
 	greeting->listener->pending--;
 	uv_close((uv_handle_t *) &greeting->poll, on_greeting_closed);
+}
+
+/* Wakes us when there is more than what was seen already. */
+static bool
+wait_for_more(const Greeting *greeting, size_t seen)
+{
+	int mark = (int) seen + 1;
+
+	return setsockopt(greeting->fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)) == 0;
 }
 
 /* The head may hold a token. */
@@ -329,14 +356,15 @@ greeting_refuse(Greeting *greeting, ProblemId problem)
 	(void) send(greeting->fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	buffer_free(&answer);
 	buffer_free(&body);
-	wipe(&greeting->bytes);
 	shutdown(greeting->fd, SHUT_WR);
+	(void) wait_for_more(greeting, 0);
 	greeting->refused = true;
 	timer_arm(greeting->listener->wheel, &greeting->deadline, LINGER_TIMEOUT_MS);
 }
 
+/* Lets the handle go first: libuv has one for a socket only. */
 static void
-greeting_hand_on(Greeting *greeting, Buffer *head)
+greeting_hand_on(Greeting *greeting, const Buffer *head)
 {
 	Listener *listener = greeting->listener;
 	int fd = greeting->fd;
@@ -347,43 +375,50 @@ greeting_hand_on(Greeting *greeting, Buffer *head)
 }
 
 static void
-greeting_look(Greeting *greeting)
+greeting_look(Greeting *greeting, char *bytes, size_t length, bool ended)
 {
-	Buffer head = BUFFER_EMPTY;
-	ProblemId problem = PROBLEM_BAD_REQUEST;
+	HeadVerdict verdict;
 
-	switch (head_check(&greeting->bytes, &head, &problem))
+	head_check(bytes, length, &verdict);
+	switch (verdict.result)
 	{
 		case HEAD_INCOMPLETE:
+			if (ended || !wait_for_more(greeting, length))
+				greeting_end(greeting);
 			break;
 		case HEAD_GOOD:
-			greeting_hand_on(greeting, &head);
+			buffer_reset(&verdict.text);
+			/* fallthrough */
+		case HEAD_REWRITTEN:
+			if (!wait_for_more(greeting, 0) ||
+				(verdict.text.length > 0 &&
+				 recv(greeting->fd, bytes, verdict.length, 0) != (ssize_t) verdict.length))
+				greeting_end(greeting);
+			else
+				greeting_hand_on(greeting, &verdict.text);
 			break;
 		case HEAD_REFUSED:
-			greeting_refuse(greeting, problem);
+			greeting_refuse(greeting, verdict.problem);
 			break;
 	}
-	wipe(&head);
+	wipe(&verdict.text);
 }
 
 static void
 on_readable(uv_poll_t *handle, int status, int events)
 {
 	Greeting *greeting = handle->data;
-	uint8_t *to = buffer_reserve(&greeting->bytes, HEAD_BYTES_MAX);
-	ssize_t got = recv(greeting->fd, to, HEAD_BYTES_MAX, MSG_DONTWAIT);
+	char bytes[HEAD_BYTES_MAX];
+	ssize_t got = recv(greeting->fd, bytes, sizeof(bytes), greeting->refused ? 0 : MSG_PEEK);
 
 	(void) status;
-	(void) events;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0)
 		greeting_end(greeting);
 	else if (!greeting->refused)
-	{
-		buffer_advance(&greeting->bytes, (size_t) got);
-		greeting_look(greeting);
-	}
+		greeting_look(greeting, bytes, (size_t) got, events & UV_DISCONNECT);
+	secure_zero(bytes, sizeof(bytes));
 }
 
 static void
@@ -417,7 +452,7 @@ greet(Listener *listener, int fd)
 	listener->pending++;
 	timer_init(&greeting->deadline, on_greeting_deadline);
 	greeting->poll.data = greeting;
-	uv_poll_start(&greeting->poll, UV_READABLE, on_readable);
+	uv_poll_start(&greeting->poll, UV_READABLE | UV_DISCONNECT, on_readable);
 	if (listener->handlers.has_room(listener->arg))
 		timer_arm(listener->wheel, &greeting->deadline, HEAD_TIMEOUT_MS);
 	else

@@ -9,6 +9,11 @@
  * passes is handed on in a form that libwebsockets takes: of the subprotocols only
  * `chat.v1` is left, a bearer token among them becomes an Authorization header, and
  * an Upgrade to anything but websocket is left out.
+ *
+ * A head is only looked at (MSG_PEEK), so that libwebsockets reads it itself, unless
+ * it has to be rewritten: what is handed to it with a connection, it takes for body
+ * a second time (lws_http_action() in 4.1.6), so that is done for requests without a
+ * body only.
  */
 #ifndef PARLEY_LISTENER_H
 #define PARLEY_LISTENER_H
@@ -25,9 +30,10 @@ typedef struct ListenerHandlers
 	/* Whether one more connection may come in. */
 	bool (*has_room)(void *arg);
 
-	/* Takes over the (non-blocking) socket.  `bytes`: the head and what followed it
-	 * so far; valid only during the call. */
-	void (*on_connection)(void *arg, int fd, const Buffer *bytes);
+	/* Takes over the (non-blocking) socket.  `head`: what to use in place of the head,
+	 * which has been read then; empty: all is still to be read.  Valid only during the
+	 * call. */
+	void (*on_connection)(void *arg, int fd, const Buffer *head);
 } ListenerHandlers;
 
 typedef struct ListenerOptions
@@ -58,14 +64,20 @@ void listener_close(Listener *listener);
 typedef enum HeadResult
 {
 	HEAD_INCOMPLETE,
-	HEAD_GOOD,
-	HEAD_REFUSED
+	HEAD_GOOD,		/* as it is */
+	HEAD_REWRITTEN, /* `text` is what to hand on in its place */
+	HEAD_REFUSED	/* `problem` says why */
 } HeadResult;
 
-/*
- * Looks at what has come in so far.  HEAD_GOOD: `out` is what to hand on.
- * HEAD_REFUSED: `problem` says why.
- */
-HeadResult head_check(const Buffer *in, Buffer *out, ProblemId *problem);
+typedef struct HeadVerdict
+{
+	HeadResult result;
+	ProblemId problem;
+	size_t length; /* of the head as it came in, with the empty line */
+	Buffer text;
+} HeadVerdict;
+
+/* Looks at the first bytes of a request.  The caller frees verdict->text. */
+void head_check(const char *bytes, size_t length, HeadVerdict *verdict);
 
 #endif /* PARLEY_LISTENER_H */

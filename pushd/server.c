@@ -157,13 +157,13 @@ has_room(void *arg)
 }
 
 static void
-on_connection(void *arg, int fd, const Buffer *bytes)
+on_connection(void *arg, int fd, const Buffer *head)
 {
 	Server *server = arg;
 
 	server->connections++;
-	(void) lws_adopt_socket_vhost_readbuf(server->vhost, fd, (const char *) bytes->data,
-										  bytes->length);
+	(void) lws_adopt_socket_vhost_readbuf(server->vhost, fd, (const char *) head->data,
+										  head->length);
 }
 
 static const ListenerHandlers listener_handlers = {has_room, on_connection};

@@ -24,7 +24,7 @@
 #define HEADER_POOL 4096
 #define KEEPALIVE_S 60
 #define TIMEOUT_S 20
-#define CLOSE_TURNS 1000
+#define CLOSE_TURNS 16
 
 struct Server
 {
@@ -248,11 +248,24 @@ server_create(const ServerOptions *options, Buffer *why)
 	return NULL;
 }
 
+/*
+ * With a loop that is not its own, libwebsockets wants to be destroyed twice: the first
+ * call begins to close its handles, the second frees, when libuv has closed them.
+ */
+static void
+destroy_context(Server *server)
+{
+	lws_context_destroy(server->context);
+	for (int turn = 0; turn < CLOSE_TURNS; turn++)
+		uv_run(loop_uv(server->options.loop), UV_RUN_NOWAIT);
+	lws_context_destroy(server->context);
+}
+
 void
 server_free(Server *server)
 {
 	server_stop_listening(server);
 	if (server->context)
-		lws_context_destroy(server->context);
+		destroy_context(server);
 	free(server);
 }

@@ -16,14 +16,15 @@
 #include "http.h"
 
 #define WS_PATH "/ws"
+#define CLOSE_PAYLOAD_MAX 125 /* RFC 6455, section 5.5 */
 
 _Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
 
 struct Ws
 {
 	WsOptions options;
-	LoopTask abort_task;
-	ListNode aborted; /* Connection.abort_node */
+	LoopTask end_task;
+	ListNode ending; /* Connection.end_node */
 };
 
 typedef struct Connection
@@ -34,7 +35,8 @@ typedef struct Connection
 	Buffer message; /* its parts so far */
 	bool too_large; /* the rest of the message is thrown away */
 	bool broken;	/* a write failed: nothing more is written */
-	ListNode abort_node;
+	bool closing;	/* libwebsockets does the rest */
+	ListNode end_node;
 } Connection;
 
 /* ---- what a session needs of its socket --------------------------------- */
@@ -82,15 +84,28 @@ transport_set_reading(void *socket, bool on)
 	lws_rx_flow_control(connection->wsi, on);
 }
 
+/*
+ * Not by returning -1 from the callback: as Debian builds it (with _DEBUG),
+ * libwebsockets on libuv then closes a connection twice, the second time without a
+ * close frame (lws_service_fd_tsi() in 4.1.6).
+ */
 static void
-on_abort_task(LoopTask *task)
+on_end_task(LoopTask *task)
 {
-	Ws *ws = container_of(task, Ws, abort_task);
+	Ws *ws = container_of(task, Ws, end_task);
 	ListNode *node;
 
-	while ((node = list_pop_front(&ws->aborted)))
-		lws_set_timeout(list_entry(node, Connection, abort_node)->wsi,
+	while ((node = list_pop_front(&ws->ending)))
+		lws_set_timeout(list_entry(node, Connection, end_node)->wsi,
 						PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static void
+end_soon(Connection *connection)
+{
+	list_remove(&connection->end_node);
+	list_push_back(&connection->ws->ending, &connection->end_node);
+	loop_task_post(connection->ws->options.loop, &connection->ws->end_task);
 }
 
 static void
@@ -99,9 +114,7 @@ transport_abort(void *socket)
 	Connection *connection = socket;
 
 	connection->broken = true;
-	list_remove(&connection->abort_node);
-	list_push_back(&connection->ws->aborted, &connection->abort_node);
-	loop_task_post(connection->ws->options.loop, &connection->ws->abort_task);
+	end_soon(connection);
 }
 
 static const SessionTransport transport = {
@@ -165,7 +178,7 @@ ws_on_open(Ws *ws, struct lws *wsi)
 
 	connection->ws = ws;
 	connection->wsi = wsi;
-	list_init(&connection->abort_node);
+	list_init(&connection->end_node);
 	lws_set_opaque_user_data(wsi, connection);
 	connection->session = sessions_open(ws->options.sessions, &transport, connection, 0);
 	if (token)
@@ -239,22 +252,31 @@ ws_on_pong(struct lws *wsi)
 
 /* ---- frames to the client ----------------------------------------------- */
 
+/* The close frame goes out by itself when the connection is ended with a reason. */
+static void
+start_close(Connection *connection, SessionClose why)
+{
+	const char *reason = session_close_reason(why);
+
+	connection->closing = true;
+	lws_close_reason(connection->wsi, (enum lws_close_status) session_close_code(why),
+					 (unsigned char *) (uintptr_t) reason, strlen(reason));
+	end_soon(connection);
+}
+
 int
 ws_on_writable(struct lws *wsi)
 {
 	Connection *connection = lws_get_opaque_user_data(wsi);
 	SessionClose why;
-	const char *reason;
 
-	session_writable(connection->session);
-	if (connection->broken)
-		return -1;
-	if (!session_wants_close(connection->session, &why) || lws_partial_buffered(wsi))
+	if (connection->broken || connection->closing)
 		return 0;
-	reason = session_close_reason(why);
-	lws_close_reason(wsi, (enum lws_close_status) session_close_code(why),
-					 (unsigned char *) (uintptr_t) reason, strlen(reason));
-	return -1;
+	session_writable(connection->session);
+	if (!connection->broken && session_wants_close(connection->session, &why) &&
+		!lws_partial_buffered(wsi))
+		start_close(connection, why);
+	return 0;
 }
 
 void
@@ -266,7 +288,7 @@ ws_on_gone(struct lws *wsi)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
 	session_closed(connection->session);
-	list_remove(&connection->abort_node);
+	list_remove(&connection->end_node);
 	buffer_free(&connection->message);
 	free(connection);
 }
@@ -279,14 +301,14 @@ ws_create(const WsOptions *options)
 	Ws *ws = xcalloc(1, sizeof(Ws));
 
 	ws->options = *options;
-	list_init(&ws->aborted);
-	loop_task_init(&ws->abort_task, on_abort_task);
+	list_init(&ws->ending);
+	loop_task_init(&ws->end_task, on_end_task);
 	return ws;
 }
 
 void
 ws_free(Ws *ws)
 {
-	loop_task_cancel(&ws->abort_task);
+	loop_task_cancel(&ws->end_task);
 	free(ws);
 }

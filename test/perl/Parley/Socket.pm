@@ -1,0 +1,139 @@
+# Parley/Socket.pm
+#	  A WebSocket client that notes every frame it gets, in order.
+package Parley::Socket;
+
+use Mojo::Base -strict, -signatures;
+
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::UserAgent;
+
+# Opens a socket and waits for the handshake.  Options: path, protocols => [...],
+# headers => {...}.  See ->refused for a handshake that was not accepted.
+sub open ($class, $parley, %options)
+{
+	state $agent = Mojo::UserAgent->new(
+		connect_timeout    => 10,
+		inactivity_timeout => 0,
+		request_timeout    => 0,
+		max_connections    => 0);
+	my $self = bless { frames => [], read => 0 }, $class;
+	my $url  = $parley->url($options{path} // '/ws') =~ s/^http/ws/r;
+
+	$agent->websocket(
+		$url => $options{headers} // {} => $options{protocols} // [] => sub ($agent, $tx) { $self->opened($tx) });
+	Parley::await(sub { $self->{tx} }, "a handshake at $url");
+	return $self;
+}
+
+sub opened ($self, $tx)
+{
+	$self->{tx} = $tx;
+	if (!$tx->is_websocket)
+	{
+		$self->{refused} = $tx->res->code // 0;
+		return;
+	}
+	$tx->max_websocket_size(16 * 1024 * 1024);
+	$tx->on(text => sub ($tx, $bytes) { $self->take($bytes) });
+	$tx->on(binary => sub ($tx, $bytes) { die 'a binary frame from the server' });
+	$tx->on(
+		finish => sub ($tx, $code, $reason = undef) {
+			$self->{close} = $code // 1006;
+			$self->{close_reason} = $reason // '';
+		});
+	return;
+}
+
+# One or more JSON objects, one a line.
+sub take ($self, $bytes)
+{
+	push @{ $self->{frames} }, map { decode_json($_) } split /\n/, $bytes;
+	return;
+}
+
+# The HTTP status of a handshake that was refused.
+sub refused ($self) { return $self->{refused} }
+
+sub answer ($self) { return $self->{tx}->res }
+sub protocol ($self) { return $self->{tx}->protocol }
+
+sub send ($self, $frame)
+{
+	return $self->send_bytes(encode_json($frame));
+}
+
+sub send_bytes ($self, $bytes)
+{
+	$self->{tx}->send({ text => $bytes });
+	return $self;
+}
+
+sub send_binary ($self, $bytes)
+{
+	$self->{tx}->send({ binary => $bytes });
+	return $self;
+}
+
+# ---- what came
+
+# All frames so far, or those of one type.
+sub frames ($self, $type = undef)
+{
+	return grep { !defined $type || $_->{type} eq $type } @{ $self->{frames} };
+}
+
+sub messages ($self, $conversation = undef)
+{
+	return grep { !defined $conversation || $_->{conversation_id} == $conversation }
+	  $self->frames('message');
+}
+
+# The next frame of this type (or one that the code accepts), behind those that
+# next() has returned or passed over.
+sub next ($self, $wanted, $what = undef)
+{
+	my $accepts = ref $wanted ? $wanted : sub ($frame) { $frame->{type} eq $wanted };
+	my $found;
+
+	Parley::await(
+		sub {
+			while (!$found && $self->{read} < @{ $self->{frames} })
+			{
+				my $frame = $self->{frames}[ $self->{read}++ ];
+				$found = $frame if $accepts->($frame);
+			}
+			return $found || defined $self->{close};
+		},
+		$what // (ref $wanted ? 'a frame' : "a frame of type $wanted"));
+	return $found // die 'the socket was closed (' . $self->{close} . ") before a frame of type $wanted\n";
+}
+
+# The next message with this content.
+sub next_message ($self, $content)
+{
+	return $self->next(
+		sub ($frame) { $frame->{type} eq 'message' && $frame->{content} eq $content },
+		"the message \"$content\"");
+}
+
+# ---- the end
+
+sub is_closed ($self) { return defined $self->{close} }
+
+# Waits until the server closes it; the close code.
+sub await_close ($self, $seconds = undef)
+{
+	Parley::await(sub { defined $self->{close} }, 'the server closes the socket', $seconds // ());
+	return $self->{close};
+}
+
+sub close_reason ($self) { return $self->{close_reason} }
+
+sub close ($self)
+{
+	$self->{tx}->finish if !defined $self->{close};
+	Parley::await(sub { defined $self->{close} }, 'the socket is closed');
+	return;
+}
+
+1;

@@ -156,14 +156,14 @@ sub psql ($self)
 	return $self->{node}->background_psql('chat', on_error_stop => 1);
 }
 
-# A token signed by the newest key, with any claims and any additions to its header.
+# A token signed by our newest EdDSA key, with any claims and any additions to its header.
 sub sign_token ($self, $claims, $header = {})
 {
 	state $quote = sub ($json) { "'" . encode_json($json) =~ s/'/''/gr . "'" };
 
 	return $self->sql(
 		"WITH k AS (SELECT kid, algorithm, jwt.url_encode(secret) AS secret
-					  FROM chat.jwt_key ORDER BY created_at DESC LIMIT 1),
+					  FROM chat.jwt_key WHERE algorithm = 'EdDSA' ORDER BY created_at DESC LIMIT 1),
 			  t AS (SELECT jwt.url_encode(convert_to((jsonb_build_object('alg', algorithm, 'kid', kid)
 									|| @{[$quote->($header)]}::jsonb)::text, 'UTF8')) || '.' ||
 						   jwt.url_encode(convert_to(@{[$quote->($claims)]}, 'UTF8')) AS signed FROM k)

@@ -16,7 +16,7 @@ sub open ($class, $parley, %options)
 		inactivity_timeout => 0,
 		request_timeout    => 0,
 		max_connections    => 0);
-	my $self = bless { frames => [], read => 0 }, $class;
+	my $self = bless { frames => [], taken => {} }, $class;
 	my $url  = $parley->url($options{path} // '/ws') =~ s/^http/ws/r;
 
 	$agent->websocket(
@@ -88,32 +88,31 @@ sub messages ($self, $conversation = undef)
 	  $self->frames('message');
 }
 
-# The next frame of this type (or one that the code accepts), behind those that
-# next() has returned or passed over.
-sub next ($self, $wanted, $what = undef)
+# The next frame of this type, behind the one that this returned before.
+sub next ($self, $type)
 {
-	my $accepts = ref $wanted ? $wanted : sub ($frame) { $frame->{type} eq $wanted };
-	my $found;
+	my $n = $self->{taken}{$type}++;
 
-	Parley::await(
-		sub {
-			while (!$found && $self->{read} < @{ $self->{frames} })
-			{
-				my $frame = $self->{frames}[ $self->{read}++ ];
-				$found = $frame if $accepts->($frame);
-			}
-			return $found || defined $self->{close};
-		},
-		$what // (ref $wanted ? 'a frame' : "a frame of type $wanted"));
-	return $found // die 'the socket was closed (' . $self->{close} . ") before a frame of type $wanted\n";
+	return $self->wait_for(sub { ($self->frames($type))[$n] }, "a frame of type $type");
 }
 
-# The next message with this content.
-sub next_message ($self, $content)
+# The message with this content, whenever it came or comes.
+sub message ($self, $content)
 {
-	return $self->next(
-		sub ($frame) { $frame->{type} eq 'message' && $frame->{content} eq $content },
+	return $self->wait_for(
+		sub {
+			my ($found) = grep { $_->{content} eq $content } $self->messages;
+			return $found;
+		},
 		"the message \"$content\"");
+}
+
+sub wait_for ($self, $condition, $what)
+{
+	my $found;
+
+	Parley::await(sub { ($found = $condition->()) || defined $self->{close} }, $what);
+	return $found // die "the socket was closed ($self->{close}) before $what\n";
 }
 
 # ---- the end

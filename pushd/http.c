@@ -605,7 +605,8 @@ http_refuse_upgrade(struct lws *wsi, ProblemId problem)
 	problem_write(&body, problem, problem_get(problem)->title);
 	buffer_printf(&text,
 				  "HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-				  "content-length: %zu\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+				  "content-length: %zu\r\ncache-control: no-store\r\n"
+				  "sec-websocket-version: 13\r\nconnection: close\r\n\r\n",
 				  problem_get(problem)->status, phrase_of(problem_get(problem)->status),
 				  body.length);
 	buffer_append(&text, body.data, body.length);

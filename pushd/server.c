@@ -39,14 +39,16 @@ static const lws_retry_bo_t no_timers;
 
 /* ---- the callback ------------------------------------------------------- */
 
-/* The path of the request, decoded. */
+/* The path of the request, decoded; "" for one that libwebsockets has cut in pieces
+ * (at a ; or &), for nothing of ours has such a path. */
 static const char *
 path_of(struct lws *wsi, Buffer *to)
 {
 	char *uri = NULL;
 	int length = 0;
 
-	if (lws_http_get_uri_and_method(wsi, &uri, &length) < 0 || !uri)
+	if (lws_http_get_uri_and_method(wsi, &uri, &length) < 0 || !uri ||
+		memchr(uri, '\0', (size_t) length))
 		return "";
 	buffer_append(to, uri, (size_t) length);
 	return buffer_cstring(to);

@@ -16,7 +16,8 @@
 #include "http.h"
 
 #define WS_PATH "/ws"
-#define CLOSE_PAYLOAD_MAX 125 /* RFC 6455, section 5.5 */
+#define KEY_LENGTH 24	   /* base64 of 16 bytes */
+#define CONNECTION_MAX 120 /* libwebsockets takes no more of that header */
 
 _Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
 
@@ -148,8 +149,29 @@ ws_origin_is_allowed(const char *origin, const char *host, const char *list)
 	return false;
 }
 
-int
-ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
+/* RFC 6455, section 4.2.1; libwebsockets would hang up, or not mind. */
+static ProblemId
+check_upgrade(struct lws *wsi)
+{
+	Buffer text = BUFFER_EMPTY;
+	ProblemId problem = PROBLEM_COUNT;
+	char *uri;
+	int length;
+
+	if (lws_http_get_uri_and_method(wsi, &uri, &length) != LWSHUMETH_GET ||
+		http_header(wsi, WSI_TOKEN_HOST, &text)[0] == '\0' ||
+		strlen(http_header(wsi, WSI_TOKEN_KEY, &text)) != KEY_LENGTH ||
+		strlen(http_header(wsi, WSI_TOKEN_CONNECTION, &text)) > CONNECTION_MAX ||
+		!strcasestr(buffer_cstring(&text), "upgrade"))
+		problem = PROBLEM_BAD_REQUEST;
+	else if (strcmp(http_header(wsi, WSI_TOKEN_VERSION, &text), "13") != 0)
+		problem = PROBLEM_UPGRADE_REQUIRED;
+	buffer_free(&text);
+	return problem;
+}
+
+static bool
+check_origin(const Ws *ws, struct lws *wsi)
 {
 	Buffer origin = BUFFER_EMPTY;
 	Buffer host = BUFFER_EMPTY;
@@ -159,13 +181,19 @@ ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
 
 	buffer_free(&origin);
 	buffer_free(&host);
+	return allowed;
+}
+
+int
+ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
+{
+	ProblemId problem = check_upgrade(wsi);
+
 	if (strcmp(path, WS_PATH) != 0)
-		return http_refuse_upgrade(wsi, PROBLEM_NOT_FOUND);
-	if (!allowed)
-		return http_refuse_upgrade(wsi, PROBLEM_ORIGIN_FORBIDDEN);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == 0)
-		return http_refuse_upgrade(wsi, PROBLEM_BAD_REQUEST);
-	return 0;
+		problem = PROBLEM_NOT_FOUND;
+	else if (problem == PROBLEM_COUNT && !check_origin(ws, wsi))
+		problem = PROBLEM_ORIGIN_FORBIDDEN;
+	return problem == PROBLEM_COUNT ? 0 : http_refuse_upgrade(wsi, problem);
 }
 
 /* The listener has made an Authorization header of the subprotocol's token. */

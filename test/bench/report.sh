@@ -9,7 +9,31 @@ start_report()
 	: >"$out/report.txt"
 	note "pg_parley benchmark, $(date -u +%Y-%m-%dT%H:%MZ), commit $(commit_name)${QUICK:+, QUICK}"
 	note "$(nproc) CPUs ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1))," \
-		"Linux $(uname -r)"
+		"Linux $(uname -r); others keep $(note_busy start)% of them busy"
+}
+
+# note_busy WHEN: records and prints it
+note_busy()
+{
+	local percent
+
+	percent=$(busy_percent)
+	record "machine.busy_percent_at_$1" "$percent"
+	echo "$percent"
+}
+
+# What others do on the machine, in percent of it, over a second: they spoil figures.
+busy_percent()
+{
+	local before after
+
+	before=$(head -n 1 /proc/stat)
+	sleep 1
+	after=$(head -n 1 /proc/stat)
+	printf '%s\n%s\n' "$before" "$after" | awk '
+		{ total = 0; for (i = 2; i <= 9; i++) total += $i; idle = $5 + $6 }
+		NR == 1 { total_before = total; idle_before = idle }
+		END { printf "%.0f", 100 - 100 * (idle - idle_before) / (total - total_before) }'
 }
 
 commit_name()

@@ -10,7 +10,7 @@ import {
   texts,
   until,
 } from "./browser.mjs";
-import { account, direct, send } from "./server.mjs";
+import { account, direct, group, removeMember, send } from "./server.mjs";
 
 async function find(page, person) {
   await page.getByRole("button", { name: "New conversation" }).click();
@@ -88,6 +88,21 @@ browserTest("a group is made, and all its members hear each other", async () => 
   await stored(ivo, "I bring bread");
   await stored(gia, "I bring bread");
   await ivo.locator(".group-name", { hasText: "Hal" }).waitFor();
+});
+
+browserTest("who is taken out of a group hears no more of it, and sees it no more", async () => {
+  const [ada, bob] = [await account("ada"), await account("bob")];
+  const { id } = await group(ada, "Inner circle", [bob]);
+  const page = await signIn(bob);
+  await conversation(page, "Inner circle").click();
+  await send(ada, id, "welcome");
+  await stored(page, "welcome");
+  await removeMember(ada, id, bob);
+  await conversation(page, "Inner circle").waitFor({ state: "detached" });
+  await page.getByText("Pick up a conversation").waitFor();
+  await send(ada, id, "among ourselves");
+  await page.reload();
+  await page.getByText("No conversations yet").waitFor();
 });
 
 browserTest("whatever is typed is shown as it was typed, and as nothing else", async () => {

@@ -44,6 +44,20 @@ export function send(from, conversationId, content) {
   });
 }
 
+export function group(from, name, others) {
+  const usernames = others.map(({ username }) => username);
+  return call("POST", "/conversations", { token: from.token, body: { name, usernames } });
+}
+
+export function removeMember(by, conversationId, person) {
+  return call("DELETE", `/conversations/${conversationId}/members/${person.id}`, { token: by.token });
+}
+
+/** Ends all logins of a person. */
+export function logOutAll(person) {
+  return call("POST", "/auth/logout-all", { token: person.token });
+}
+
 /** A direct conversation in which both have spoken in turn, `count` messages in all. */
 export async function conversationOf(one, other, count) {
   const { id } = await direct(one, other);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { browserTest, composer, conversation, openPage, say, signIn, stored } from "./browser.mjs";
-import { account, direct, freshName, password } from "./server.mjs";
+import { account, direct, freshName, logOutAll, password } from "./server.mjs";
 
 async function fillSignUp(page, username, displayName) {
   await page.getByRole("button", { name: "Create an account" }).click();
@@ -64,4 +64,13 @@ browserTest("signing out in one tab signs out the other, and back in works", asy
   await tab.getByRole("heading", { name: "Good to see you" }).waitFor();
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   assert.equal(kept, "{}");
+});
+
+browserTest("a login that is ended elsewhere is over here at once, and is told why", async () => {
+  const person = await account("gil");
+  const page = await signIn(person);
+  await page.locator('[data-phase="online"]').waitFor({ state: "attached" });
+  await logOutAll(person);
+  await page.getByRole("heading", { name: "Good to see you" }).waitFor();
+  await page.getByText("This login was ended").waitFor();
 });

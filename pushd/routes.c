@@ -154,39 +154,6 @@ answer_metrics(const RouteServices *services, RouteLocal *answer)
 
 /* ---- matching ----------------------------------------------------------- */
 
-static const struct
-{
-	RouteMethod method;
-	const char *name;
-} methods[] = {
-	{METHOD_GET, "GET"},		 {METHOD_HEAD, "HEAD"},	  {METHOD_POST, "POST"},
-	{METHOD_PUT, "PUT"},		 {METHOD_PATCH, "PATCH"}, {METHOD_DELETE, "DELETE"},
-	{METHOD_OPTIONS, "OPTIONS"},
-};
-
-const char *
-route_method_name(RouteMethod method)
-{
-	for (size_t i = 0; i < lengthof(methods); i++)
-		if (methods[i].method == method)
-			return methods[i].name;
-	return NULL;
-}
-
-void
-route_write_allow(Buffer *to, unsigned allowed)
-{
-	const char *separator = "";
-
-	for (size_t i = 0; i < lengthof(methods); i++)
-		if (allowed & methods[i].method)
-		{
-			buffer_append_string(to, separator);
-			buffer_append_string(to, methods[i].name);
-			separator = ", ";
-		}
-}
-
 static const RouteParam *
 path_param(const Route *route, int number)
 {
@@ -234,9 +201,9 @@ path_fits(const Route *route, const char *path, RouteMatch *match)
 }
 
 void
-route_find(RouteMethod method, const char *path, RouteMatch *match)
+route_find(Method method, const char *path, RouteMatch *match)
 {
-	RouteMethod wanted = method == METHOD_HEAD ? METHOD_GET : method;
+	Method wanted = method == METHOD_HEAD ? METHOD_GET : method;
 
 	*match = (RouteMatch){0};
 	for (size_t i = 0; i < lengthof(routes); i++)

@@ -1,7 +1,7 @@
 /*
  * ws.c
- *	  WebSocket connections on libwebsockets: handshake, messages of the client,
- *	  frames to it, close.
+ *	  WebSocket connections on libwebsockets: messages of the client, frames to it,
+ *	  close.
  *
  * A Connection hangs on its wsi (as opaque user data) from ws_on_open() to
  * ws_on_gone().  Its message buffer exists only while a message is in parts.
@@ -13,11 +13,7 @@
 
 #include <libwebsockets.h>
 
-#include "http.h"
-
-#define WS_PATH "/ws"
-#define KEY_LENGTH 24	   /* base64 of 16 bytes */
-#define CONNECTION_MAX 120 /* libwebsockets takes no more of that header */
+#define HEADER_ROOM 16 /* lws_hdr_copy() wants more than the length */
 
 _Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
 
@@ -127,82 +123,51 @@ static const SessionTransport transport = {
 	.abort = transport_abort,
 };
 
-/* ---- handshake ---------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
-bool
-ws_origin_is_allowed(const char *origin, const char *host, const char *list)
+static void
+append_span(Buffer *to, const char *text, Span span)
 {
-	const char *authority = strstr(origin, "://");
-
-	if (origin[0] == '\0')
-		return true; /* not a browser */
-	if (authority && string_equal_nocase(authority + 3, strlen(authority + 3), host))
-		return true;
-	while (*list)
-	{
-		size_t length = strcspn(list, ", ");
-
-		if (length > 0 && string_equal_nocase(list, length, origin))
-			return true;
-		list += length + strspn(list + length, ", ");
-	}
-	return false;
+	buffer_append_string(to, text);
+	buffer_append(to, span.start, span.length);
+	buffer_append_string(to, "\r\n");
 }
 
-/* RFC 6455, section 4.2.1; libwebsockets would hang up, or not mind. */
-static ProblemId
-check_upgrade(struct lws *wsi)
+void
+ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 {
-	Buffer text = BUFFER_EMPTY;
-	ProblemId problem = PROBLEM_COUNT;
-	char *uri;
-	int length;
-
-	if (lws_http_get_uri_and_method(wsi, &uri, &length) != LWSHUMETH_GET ||
-		http_header(wsi, WSI_TOKEN_HOST, &text)[0] == '\0' ||
-		strlen(http_header(wsi, WSI_TOKEN_KEY, &text)) != KEY_LENGTH ||
-		strlen(http_header(wsi, WSI_TOKEN_CONNECTION, &text)) > CONNECTION_MAX ||
-		!strcasestr(buffer_cstring(&text), "upgrade"))
-		problem = PROBLEM_BAD_REQUEST;
-	else if (strcmp(http_header(wsi, WSI_TOKEN_VERSION, &text), "13") != 0)
-		problem = PROBLEM_UPGRADE_REQUIRED;
-	buffer_free(&text);
-	return problem;
+	buffer_append_string(head, "GET /ws HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\n"
+							   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+	append_span(head, "Sec-WebSocket-Key: ", upgrade->key);
+	if (upgrade->chat)
+		buffer_append_string(head, "Sec-WebSocket-Protocol: chat.v1\r\n");
+	if (upgrade->token.length > 0)
+		append_span(head, "Authorization: ", upgrade->token);
+	buffer_append_string(head, "\r\n");
+	buffer_append(head, upgrade->behind.start, upgrade->behind.length);
 }
 
-static bool
-check_origin(const Ws *ws, struct lws *wsi)
+/* The token from ws_write_head(), NULL when there is none. */
+static char *
+read_token(struct lws *wsi)
 {
-	Buffer origin = BUFFER_EMPTY;
-	Buffer host = BUFFER_EMPTY;
-	bool allowed =
-		ws_origin_is_allowed(http_header(wsi, WSI_TOKEN_ORIGIN, &origin),
-							 http_header(wsi, WSI_TOKEN_HOST, &host), ws->options.allowed_origins);
+	int length = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+	char *token;
 
-	buffer_free(&origin);
-	buffer_free(&host);
-	return allowed;
+	if (length <= 0)
+		return NULL;
+	token = xcalloc(1, (size_t) length + HEADER_ROOM);
+	if (lws_hdr_copy(wsi, token, length + HEADER_ROOM, WSI_TOKEN_HTTP_AUTHORIZATION) >= 0)
+		return token;
+	free(token);
+	return NULL;
 }
 
-int
-ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
-{
-	ProblemId problem = check_upgrade(wsi);
-
-	if (strcmp(path, WS_PATH) != 0)
-		problem = PROBLEM_NOT_FOUND;
-	else if (problem == PROBLEM_COUNT && !check_origin(ws, wsi))
-		problem = PROBLEM_ORIGIN_FORBIDDEN;
-	return problem == PROBLEM_COUNT ? 0 : http_refuse_upgrade(wsi, problem);
-}
-
-/* The listener has made an Authorization header of the subprotocol's token. */
 int
 ws_on_open(Ws *ws, struct lws *wsi)
 {
 	Connection *connection = xcalloc(1, sizeof(Connection));
-	Buffer authorization = BUFFER_EMPTY;
-	const char *token = http_bearer(http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, &authorization));
+	char *token = read_token(wsi);
 
 	connection->ws = ws;
 	connection->wsi = wsi;
@@ -212,9 +177,9 @@ ws_on_open(Ws *ws, struct lws *wsi)
 	if (token)
 	{
 		session_authenticate(connection->session, token, NULL);
-		secure_zero(authorization.data, authorization.length);
+		secure_zero(token, strlen(token));
+		free(token);
 	}
-	buffer_free(&authorization);
 	return 0;
 }
 

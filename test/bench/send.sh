@@ -16,7 +16,10 @@
 #
 # Rounds go A B C A B C …; a figure is the median of its rounds.
 
-# Sets first and step for sql/*.sql.
+# What sql/*.sql are told: the first conversation, the step from one client's to the
+# next one's, and over how many a batch is spread.
+first= step= spread=1
+
 choose_conversations()
 {
 	case $1 in
@@ -31,7 +34,8 @@ pgbench_tps()
 	local log=$place/log/pgbench.log
 
 	"${as_owner[@]}" "$pg_bin/pgbench" -n -M prepared -c "$2" -j $(($2 < 2 ? 1 : 2)) \
-		-T "$send_seconds" -D first="$first" -D step="$step" -f - -h "$place/run" -U postgres chat \
+		-T "$send_seconds" -D first="$first" -D step="$step" -D spread="$spread" -f - \
+		-h "$place/run" -U postgres chat \
 		<"$bench/sql/$1.sql" >"$log" 2>&1 ||
 		die "pgbench $1: $(grep -m 1 -i error "$log" || last_line "$log")"
 	sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log"
@@ -91,23 +95,30 @@ measure_send()
 	send_table transaction own send_transaction bare_transaction
 }
 
-# Messages, not calls: 100 a call.  pushd sends like this on one connection.
+# Messages, not calls: 100 a call, all in one conversation or spread over 32, as they
+# reach parley-pushd, which sends them so on one connection.
 measure_batch()
 {
-	local clients prefix ours bare
-
 	note ""
 	note "chat.send_batch against INSERT … SELECT, 100 messages a call (messages per second)"
-	row '%7s %9s %9s %6s %7s\n' clients batch insert ratio spread
+	row '%7s %13s %9s %9s %6s %7s\n' clients conversations batch insert ratio spread
 	choose_conversations own
-	for clients in 1 8; do
-		prefix=batch.$clients
-		rounds "$prefix" "$clients" send_batch bare_batch
-		ours=$(median "$prefix.send_batch")
-		bare=$(median "$prefix.bare_batch")
-		record "$prefix.ratio" "$(ratio "$ours" "$bare")"
-		row '%7s %9.0f %9.0f %6s %6s%%\n' "$clients" "$(awk "BEGIN { print $ours * 100 }")" \
-			"$(awk "BEGIN { print $bare * 100 }")" "$(ratio "$ours" "$bare")" \
-			"$(spread "$prefix.send_batch")"
-	done
+	batch_row 1 1
+	batch_row 8 1
+	batch_row 1 32
+}
+
+# batch_row CLIENTS CONVERSATIONS
+batch_row()
+{
+	local prefix=batch.$1.$2 ours bare
+
+	spread=$2
+	rounds "$prefix" "$1" send_batch bare_batch
+	ours=$(median "$prefix.send_batch")
+	bare=$(median "$prefix.bare_batch")
+	record "$prefix.ratio" "$(ratio "$ours" "$bare")"
+	row '%7s %13s %9.0f %9.0f %6s %6s%%\n' "$1" "$2" "$(awk "BEGIN { print $ours * 100 }")" \
+		"$(awk "BEGIN { print $bare * 100 }")" "$(ratio "$ours" "$bare")" \
+		"$(spread "$prefix.send_batch")"
 }

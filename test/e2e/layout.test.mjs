@@ -23,6 +23,7 @@ browserTest("on a phone the list and the chat are two screens, with a way back",
   await page.getByRole("button", { name: "Back to conversations" }).click();
   assert.equal(await composer(page).isVisible(), false);
   assert.equal(await entry.isVisible(), true);
+  await until(page, () => document.activeElement.dataset.testid === "conversation");
   await entry.click();
   await page.goBack();
   await entry.waitFor();

@@ -92,6 +92,15 @@ test("a refusal that may pass is asked again, but not for ever", async () => {
   await assert.rejects(sent, (error) => error.code === "unavailable");
 });
 
+test("a frame too large to be read is refused without its id, and found by its size", async () => {
+  const { chat, connect, socket } = await fixture();
+  await connect();
+  void chat.send(7, "small", "id-a");
+  const sent = chat.send(7, "large".repeat(20_000), "id-b");
+  socket().receive({ type: "error", id: null, code: "frame_too_large", message: "Too large" });
+  await assert.rejects(sent, (error) => error.code === "frame_too_large");
+});
+
 test("no answer in time: the connection is taken for dead", async () => {
   const { chat, clock, connect, socket, sockets } = await fixture();
   await connect();

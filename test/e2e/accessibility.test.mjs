@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { browserTest, composer, conversation, messages, openPage, signIn, stored } from "./browser.mjs";
+import {
+  browserTest,
+  composer,
+  conversation,
+  messages,
+  openPage,
+  signIn,
+  stored,
+} from "./browser.mjs";
 import { contrasts, faults } from "./inspect.mjs";
 import { account, conversationOf, password, send, serverUrl } from "./server.mjs";
 
@@ -52,7 +60,9 @@ browserTest("a conversation can be had with the keyboard alone", async () => {
     }, text);
   while (!(await page.evaluate(() => document.activeElement.dataset.testid === "conversation"))) {
     await page.keyboard.press("Tab");
-    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    const outline = await page.evaluate(
+      () => getComputedStyle(document.activeElement).outlineStyle,
+    );
     assert.notEqual(outline, "none", "focus can be seen");
   }
   await page.keyboard.press("Enter");

@@ -42,7 +42,9 @@ function watch(page, expected) {
 
 /** A page of its own for somebody: separate cookies, storage and sockets. */
 export async function openPage({ url = serverUrl, expected, ...options } = {}) {
-  const context = await (await theBrowser()).newContext({
+  const context = await (
+    await theBrowser()
+  ).newContext({
     viewport: { width: 1100, height: 720 },
     locale: "en-GB",
     ...options,

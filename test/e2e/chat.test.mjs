@@ -63,12 +63,19 @@ browserTest("messages typed in a burst from both sides end in one order, each on
   assert.equal(new Set(order).size, 30);
   for (const name of ["left", "right"]) {
     const own = order.filter((text) => text.startsWith(name));
-    assert.deepEqual(own, Array.from({ length: 15 }, (_, number) => `${name} ${number}`));
+    assert.deepEqual(
+      own,
+      Array.from({ length: 15 }, (_, number) => `${name} ${number}`),
+    );
   }
 });
 
 browserTest("a group is made, and all its members hear each other", async () => {
-  const people = [await account("gia", "Gia"), await account("hal", "Hal"), await account("ivo", "Ivo")];
+  const people = [
+    await account("gia", "Gia"),
+    await account("hal", "Hal"),
+    await account("ivo", "Ivo"),
+  ];
   const [gia, hal, ivo] = await Promise.all(people.map((person) => signIn(person)));
   await gia.getByRole("button", { name: "New conversation" }).click();
   await gia.getByRole("button", { name: "Make a group" }).click();
@@ -123,7 +130,11 @@ browserTest("whatever is typed is shown as it was typed, and as nothing else", a
     await composer(left).fill(text);
     await composer(left).press("Enter");
   }
-  await until(right, (count) => document.querySelectorAll('[data-state="stored"]').length === count, hostile.length);
+  await until(
+    right,
+    (count) => document.querySelectorAll('[data-state="stored"]').length === count,
+    hostile.length,
+  );
   const shown = await messages(right).evaluateAll((all) => all.map((it) => it.textContent));
   assert.deepEqual(shown, hostile);
   assert.equal(await right.locator(".text img, .text script, .text b").count(), 0);

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { browserTest, conversation, messages, say, signIn, stored, texts, until } from "./browser.mjs";
+import {
+  browserTest,
+  conversation,
+  messages,
+  say,
+  signIn,
+  stored,
+  texts,
+  until,
+} from "./browser.mjs";
 import { account, conversationOf, send } from "./server.mjs";
 
 const scrollTo = (page, top) =>
@@ -27,7 +36,10 @@ browserTest("earlier messages come page by page, and the reader stays where they
   await scrollTo(page, 0);
   await page.getByText("This is where it began").waitFor();
   const all = await texts(page);
-  assert.deepEqual(all, Array.from({ length: 130 }, (_, number) => `message ${number + 1}`));
+  assert.deepEqual(
+    all,
+    Array.from({ length: 130 }, (_, number) => `message ${number + 1}`),
+  );
 });
 
 browserTest("new messages do not move a reader of old ones; a pill leads to them", async () => {
@@ -58,32 +70,42 @@ browserTest("new messages do not move a reader of old ones; a pill leads to them
   });
 });
 
-browserTest("a line shows where reading stopped, and reading carries over to another device", async () => {
-  const [ada, bob] = [await account("ada"), await account("bob")];
-  const id = await conversationOf(ada, bob, 5);
-  const desk = await signIn(ada);
-  const phone = await signIn(ada);
-  await send(bob, id, "while you were out");
-  for (const page of [desk, phone]) {
-    await conversation(page, "while you were out").getByTestId("unread").waitFor();
-  }
-  await conversation(desk, bob.username).click();
-  await desk.getByText("New", { exact: true }).waitFor();
-  const follower = desk.locator("[data-unread] + li [data-seq]").first();
-  assert.equal(await follower.innerText(), "while you were out");
-  await conversation(phone, bob.username).getByTestId("unread").waitFor({ state: "detached" });
-});
+browserTest(
+  "a line shows where reading stopped, and reading carries over to another device",
+  async () => {
+    const [ada, bob] = [await account("ada"), await account("bob")];
+    const id = await conversationOf(ada, bob, 5);
+    const desk = await signIn(ada);
+    const phone = await signIn(ada);
+    await send(bob, id, "while you were out");
+    for (const page of [desk, phone]) {
+      await conversation(page, "while you were out").getByTestId("unread").waitFor();
+    }
+    await conversation(desk, bob.username).click();
+    await desk.getByText("New", { exact: true }).waitFor();
+    const follower = desk.locator("[data-unread] + li [data-seq]").first();
+    assert.equal(await follower.innerText(), "while you were out");
+    await conversation(phone, bob.username).getByTestId("unread").waitFor({ state: "detached" });
+  },
+);
 
-browserTest("the conversation that moved last is on top, its last words beside its name", async () => {
-  const [ada, bob, cem] = [await account("ada"), await account("bob", "Bob"), await account("cem", "Cem")];
-  const first = await conversationOf(bob, ada, 1);
-  await conversationOf(cem, ada, 1);
-  const page = await signIn(ada);
-  const top = () => page.getByTestId("conversation").first();
-  await top().filter({ hasText: "Cem" }).waitFor();
-  await send(bob, first, "me again");
-  await top().filter({ hasText: "Bob" }).filter({ hasText: "me again" }).waitFor();
-  await top().click();
-  await say(page, "I see");
-  await top().filter({ hasText: "You: I see" }).waitFor();
-});
+browserTest(
+  "the conversation that moved last is on top, its last words beside its name",
+  async () => {
+    const [ada, bob, cem] = [
+      await account("ada"),
+      await account("bob", "Bob"),
+      await account("cem", "Cem"),
+    ];
+    const first = await conversationOf(bob, ada, 1);
+    await conversationOf(cem, ada, 1);
+    const page = await signIn(ada);
+    const top = () => page.getByTestId("conversation").first();
+    await top().filter({ hasText: "Cem" }).waitFor();
+    await send(bob, first, "me again");
+    await top().filter({ hasText: "Bob" }).filter({ hasText: "me again" }).waitFor();
+    await top().click();
+    await say(page, "I see");
+    await top().filter({ hasText: "You: I see" }).waitFor();
+  },
+);

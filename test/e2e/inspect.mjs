@@ -6,7 +6,10 @@ export function faults() {
   const complain = (what, element) => found.push(`${what}: ${element.outerHTML.slice(0, 120)}`);
   const shown = (element) => element.checkVisibility();
   const byIds = (ids) =>
-    (ids ?? "").split(" ").map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
+    (ids ?? "")
+      .split(" ")
+      .map((id) => document.getElementById(id)?.textContent ?? "")
+      .join(" ");
   const nameOf = (element) =>
     (
       element.getAttribute("aria-label") ||
@@ -15,11 +18,14 @@ export function faults() {
       (element.matches("input, textarea") ? "" : element.textContent)
     ).trim();
 
-  for (const element of document.querySelectorAll("button, a[href], input, textarea, dialog[open], [role=region]")) {
+  for (const element of document.querySelectorAll(
+    "button, a[href], input, textarea, dialog[open], [role=region]",
+  )) {
     if (shown(element) && nameOf(element) === "") complain("no name", element);
   }
   for (const element of document.querySelectorAll("svg, img")) {
-    if (element.getAttribute("aria-hidden") !== "true" && !element.getAttribute("alt")) complain("no text", element);
+    if (element.getAttribute("aria-hidden") !== "true" && !element.getAttribute("alt"))
+      complain("no text", element);
   }
   for (const element of document.querySelectorAll("[aria-describedby], [aria-labelledby]")) {
     for (const name of ["aria-describedby", "aria-labelledby"]) {
@@ -51,7 +57,8 @@ export function contrasts() {
     const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
     return [r, g, b, a / 255];
   };
-  const over = (top, below) => top.slice(0, 3).map((part, i) => part * top[3] + below[i] * (1 - top[3]));
+  const over = (top, below) =>
+    top.slice(0, 3).map((part, i) => part * top[3] + below[i] * (1 - top[3]));
   const light = (rgb) => {
     const [r, g, b] = rgb.map((part) => {
       const value = part / 255;
@@ -73,14 +80,20 @@ export function contrasts() {
 
   const found = [];
   for (const element of document.querySelectorAll("body *")) {
-    if (!hasText(element) || !element.checkVisibility() || element.closest(".visually-hidden, :disabled, noscript")) continue;
+    if (
+      !hasText(element) ||
+      !element.checkVisibility() ||
+      element.closest(".visually-hidden, :disabled, noscript")
+    )
+      continue;
     const style = getComputedStyle(element);
     const ground = groundOf(element);
     const [a, b] = [light(over(parse(style.color), ground)), light(ground)].sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)}: ${element.textContent.slice(0, 40)}`);
+    if (ratio < (large ? 3 : 4.5))
+      found.push(`${ratio.toFixed(2)}: ${element.textContent.slice(0, 40)}`);
   }
   return found;
 }

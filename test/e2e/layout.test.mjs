@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { browserTest, composer, conversation, openPage, say, signIn, stored, until } from "./browser.mjs";
+import {
+  browserTest,
+  composer,
+  conversation,
+  openPage,
+  say,
+  signIn,
+  stored,
+  until,
+} from "./browser.mjs";
 import { account, conversationOf } from "./server.mjs";
 
 const phone = { viewport: { width: 360, height: 700 }, isMobile: true, hasTouch: true };
@@ -64,7 +73,9 @@ browserTest("on a desk the list and the chat stand side by side", async () => {
 browserTest("it is dark where the system is dark, and light where it is light", async () => {
   const brightness = (page) =>
     page.evaluate(() => {
-      const [r, g, b] = getComputedStyle(document.documentElement).backgroundColor.match(/\d+/g).map(Number);
+      const [r, g, b] = getComputedStyle(document.documentElement)
+        .backgroundColor.match(/\d+/g)
+        .map(Number);
       return 0.299 * r + 0.587 * g + 0.114 * b;
     });
   assert.ok((await brightness(await openPage({ colorScheme: "light" }))) > 200);

@@ -10,7 +10,10 @@ export async function openWire() {
   const server = net.createServer((near) => {
     if (!whole) return near.resetAndDestroy();
     const far = net.connect(Number(target.port || 80), target.hostname);
-    for (const [socket, other] of [[near, far], [far, near]]) {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ]) {
       sockets.add(socket);
       socket.on("error", () => {});
       socket.on("close", () => {

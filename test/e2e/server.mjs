@@ -50,7 +50,9 @@ export function group(from, name, others) {
 }
 
 export function removeMember(by, conversationId, person) {
-  return call("DELETE", `/conversations/${conversationId}/members/${person.id}`, { token: by.token });
+  return call("DELETE", `/conversations/${conversationId}/members/${person.id}`, {
+    token: by.token,
+  });
 }
 
 /** Ends all logins of a person. */

@@ -45,7 +45,9 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   async signUp(form: SignUp): Promise<User> {
-    return this.start(await this.http.send<Grant>({ method: "POST", path: "/auth/signup", body: form }));
+    return this.start(
+      await this.http.send<Grant>({ method: "POST", path: "/auth/signup", body: form }),
+    );
   }
 
   /** `login` is a user name or an e-mail address. */

@@ -96,10 +96,17 @@ ratio()
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'
 }
 
+run_json()
+{
+	printf '{"date": "%s", "commit": "%s", "cpus": %d, "linux": "%s", "postgres": "%s", "quick": %s}' \
+		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(commit_name)" "$(nproc)" "$(uname -r)" \
+		"$("$pg_config" --version)" "$([ -n "${QUICK:-}" ] && echo true || echo false)"
+}
+
 # One name, one member: the median of its rounds, and the rounds themselves.
 finish_report()
 {
-	awk -F '\t' '
+	awk -F '\t' -v run="$(run_json)" '
 		function median(list, n, v, i, j, t) {
 			n = split(list, v, " ")
 			for (i = 2; i <= n; i++)
@@ -110,6 +117,7 @@ finish_report()
 		{ rounds[$1] = rounds[$1] (rounds[$1] == "" ? "" : " ") $2 }
 		END {
 			print "{"
+			printf "  \"run\": %s,\n", run
 			for (i = 1; i <= names; i++) {
 				list = rounds[order[i]]
 				commas = list

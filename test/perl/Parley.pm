@@ -53,6 +53,9 @@ our @EXPORT = qw(await);
 
 my @running;    # those with a daemon
 
+# PostgreSQL::Test sends STDERR to a log; why a suite ended belongs in front of the user.
+$SIG{__DIE__} = sub ($message) { diag $message =~ s/\s+\z//r if !$^S };
+
 my $patience = $ENV{PARLEY_TEST_PATIENCE} // 30;    # seconds
 
 # Waits until the block returns something true, and returns that.

@@ -5,10 +5,10 @@ package Parley::Answer;
 use Mojo::Base -strict, -signatures;
 
 use B ();
-use Mojo::JSON qw(decode_json);
+use Mojo::JSON qw(from_json to_json);
 
 use Exporter qw(import);
-our @EXPORT_OK = qw(shape %SHAPES);
+our @EXPORT_OK = qw(compose parse shape %SHAPES);
 
 sub new ($class, $tx)
 {
@@ -21,10 +21,24 @@ sub new ($class, $tx)
 sub status ($self) { return $self->{res}->code }
 sub body ($self) { return $self->{res}->body }
 sub start ($self) { return substr $self->body, 0, 300 }
-sub json ($self) { return decode_json($self->{res}->body) }
+sub json ($self) { return parse($self->{res}->body) }
 sub header ($self, $name) { return $self->{res}->headers->header($name) }
 sub type ($self) { return ($self->header('Content-Type') // '') =~ s/\s*;.*//r }
 sub code ($self) { return $self->type eq 'application/problem+json' ? $self->json->{code} : undef }
+
+# JSON as bytes and back.  Mojo's own functions have no mercy on noncharacters like U+FFFE.
+sub compose ($value)
+{
+	my $bytes = to_json($value);
+	utf8::encode($bytes);
+	return $bytes;
+}
+
+sub parse ($bytes)
+{
+	utf8::decode($bytes) or die "bad UTF-8\n";
+	return from_json($bytes);
+}
 
 # ---- shapes: JSON with each value replaced by the name of its type
 

@@ -4,8 +4,10 @@ package Parley::Socket;
 
 use Mojo::Base -strict, -signatures;
 
-use Mojo::JSON qw(decode_json encode_json);
 use Mojo::UserAgent;
+use Test::More;
+
+use Parley::Answer qw(compose parse);
 
 # Opens a socket and waits for the handshake.  Options: path, protocols => [...],
 # headers => {...}.  See ->refused for a handshake that was not accepted.
@@ -34,8 +36,8 @@ sub opened ($self, $tx)
 		return;
 	}
 	$tx->max_websocket_size(16 * 1024 * 1024);
-	$tx->on(text => sub ($tx, $bytes) { $self->take($bytes) });
-	$tx->on(binary => sub ($tx, $bytes) { die 'a binary frame from the server' });
+	$tx->on(text => sub ($tx, $bytes) { eval { $self->take($bytes); 1 } or fail "a frame: $@" });
+	$tx->on(binary => sub ($tx, $bytes) { fail 'a binary frame from the server' });
 	$tx->on(
 		finish => sub ($tx, $code, $reason = undef) {
 			$self->{close} = $code // 1006;
@@ -47,7 +49,14 @@ sub opened ($self, $tx)
 # One or more JSON objects, one a line.
 sub take ($self, $bytes)
 {
-	push @{ $self->{frames} }, map { decode_json($_) } split /\n/, $bytes;
+	for my $frame (map { parse($_) } split /\n/, $bytes)
+	{
+		push @{ $self->{frames} }, $frame;
+		push @{ $self->{type}{ $frame->{type} } }, $frame;
+		next if $frame->{type} ne 'message';
+		push @{ $self->{conversation}{ $frame->{conversation_id} } }, $frame;
+		$self->{content}{ $frame->{content} } //= $frame;
+	}
 	return;
 }
 
@@ -59,7 +68,7 @@ sub protocol ($self) { return $self->{tx}->protocol }
 
 sub send ($self, $frame)
 {
-	return $self->send_bytes(encode_json($frame));
+	return $self->send_bytes(compose($frame));
 }
 
 sub send_bytes ($self, $bytes)
@@ -79,13 +88,12 @@ sub send_binary ($self, $bytes)
 # All frames so far, or those of one type.
 sub frames ($self, $type = undef)
 {
-	return grep { !defined $type || $_->{type} eq $type } @{ $self->{frames} };
+	return @{ (defined $type ? $self->{type}{$type} : $self->{frames}) // [] };
 }
 
 sub messages ($self, $conversation = undef)
 {
-	return grep { !defined $conversation || $_->{conversation_id} == $conversation }
-	  $self->frames('message');
+	return defined $conversation ? @{ $self->{conversation}{$conversation} // [] } : $self->frames('message');
 }
 
 # The next frame of this type, behind the one that this returned before.
@@ -93,18 +101,13 @@ sub next ($self, $type)
 {
 	my $n = $self->{taken}{$type}++;
 
-	return $self->wait_for(sub { ($self->frames($type))[$n] }, "a frame of type $type");
+	return $self->wait_for(sub { $self->{type}{$type}[$n] }, "a frame of type $type");
 }
 
 # The message with this content, whenever it came or comes.
 sub message ($self, $content)
 {
-	return $self->wait_for(
-		sub {
-			my ($found) = grep { $_->{content} eq $content } $self->messages;
-			return $found;
-		},
-		"the message \"$content\"");
+	return $self->wait_for(sub { $self->{content}{$content} }, "the message \"$content\"");
 }
 
 sub wait_for ($self, $condition, $what)

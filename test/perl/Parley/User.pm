@@ -4,10 +4,9 @@ package Parley::User;
 
 use Mojo::Base -strict, -signatures;
 
-use Mojo::JSON qw(encode_json);
 use Mojo::UserAgent;
 
-use Parley::Answer;
+use Parley::Answer qw(compose);
 use Parley::Socket;
 
 my $prefix   = '/api/v1';
@@ -78,7 +77,7 @@ sub call ($self, $method, $path, %request)
 	if (ref $body)
 	{
 		$headers{'Content-Type'} //= 'application/json';
-		$body = encode_json($body);
+		$body = compose($body);
 	}
 	my $tx = agent()->build_tx($method => $self->{parley}->url($path) => \%headers => $body // ());
 	return Parley::Answer->new(agent()->start($tx));

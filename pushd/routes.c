@@ -16,7 +16,6 @@
 #include "metrics.h"
 
 #define CLIENT_INFO_MAX 200
-#define UUID_LENGTH 36
 
 /* What {…} in a path stands for, where it is not text. */
 #define PATH_ID(name_) \
@@ -258,19 +257,6 @@ refuse(const Reader *reader, ProblemId id, const char *format, ...)
 }
 
 static bool
-is_uuid(const char *text, size_t length)
-{
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-	if (length != UUID_LENGTH)
-		return false;
-	for (int i = 0; i < UUID_LENGTH; i++)
-		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
-	return true;
-}
-
-static bool
 take_text(const Reader *reader, const RouteParam *param, const char *text, size_t length)
 {
 	int64_t number;
@@ -281,7 +267,7 @@ take_text(const Reader *reader, const RouteParam *param, const char *text, size_
 		return refuse(reader, PROBLEM_INVALID_ARGUMENT, "%s holds a NUL", param->name);
 	if (param->type == TYPE_INT64 && !parse_int64(text, length, &number))
 		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be an integer", param->name);
-	if (param->type == TYPE_UUID && !is_uuid(text, length))
+	if (param->type == TYPE_UUID && !uuid_is_valid(text, length))
 		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be a UUID", param->name);
 	buffer_append(reader->texts, text, length);
 	return true;

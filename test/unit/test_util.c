@@ -262,6 +262,18 @@ test_utf8(void)
 }
 
 static void
+test_uuid(void)
+{
+	static const char good[] = "73e70ba9-AEF1-4137-be0e-676ba887f5de";
+
+	ok(uuid_is_valid(good, strlen(good)), "a UUID");
+	ok(!uuid_is_valid(good, strlen(good) - 1), "one that is cut");
+	ok(!uuid_is_valid("73e70ba9-aef1-4137-be0e-676ba887f5dg", 36), "a digit that is none");
+	ok(!uuid_is_valid("73e70ba9aef1-4137-be0e-676ba887f5dee", 36), "a dash that is missing");
+	ok(!uuid_is_valid("73e70ba9-aef1-4137-be0e-676ba887f5d\0", 36), "a NUL");
+}
+
+static void
 test_strings(void)
 {
 	char small[4];
@@ -343,6 +355,7 @@ main(void)
 	test_map();
 	test_numbers();
 	test_utf8();
+	test_uuid();
 	test_strings();
 	test_time();
 	test_log();

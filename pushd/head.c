@@ -148,7 +148,7 @@ read_request_line(Span line, Head *head)
 		return PROBLEM_BAD_REQUEST;
 	head->target = (Span){first + 1, (size_t) (second - first - 1)};
 	version = (Span){second + 1, (size_t) (end - second - 1)};
-	head->keep_alive = span_is(version, "HTTP/1.1");
+	head->keep_alive = head->needs_host = span_is(version, "HTTP/1.1");
 	if (!is_target(head->target) || (!head->keep_alive && !span_is(version, "HTTP/1.0")))
 		return PROBLEM_BAD_REQUEST;
 	head->method = find_method(method);
@@ -156,6 +156,17 @@ read_request_line(Span line, Head *head)
 }
 
 /* ---- fields ------------------------------------------------------------- */
+
+/* Two hosts could be understood in two ways (RFC 9112, section 3.2). */
+static ProblemId
+take_host(Head *head, Span value)
+{
+	(void) value;
+	if (head->has_host)
+		return PROBLEM_BAD_REQUEST;
+	head->has_host = true;
+	return PROBLEM_COUNT;
+}
 
 static ProblemId
 take_content_length(Head *head, Span value)
@@ -210,6 +221,7 @@ static const struct
 	const char *name;
 	ProblemId (*take)(Head *head, Span value);
 } field_rules[] = {
+	{"Host", take_host},
 	{"Content-Length", take_content_length},
 	{"Transfer-Encoding", take_transfer_encoding},
 	{"Connection", take_connection},
@@ -261,7 +273,7 @@ head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem)
 
 	head->count = 0;
 	head->content_length = -1;
-	head->expects_continue = head->websocket = false;
+	head->has_host = head->expects_continue = head->websocket = false;
 	*problem = PROBLEM_HEADERS_TOO_LARGE;
 	if (!end)
 		return length < HEAD_BYTES_MAX ? HEAD_INCOMPLETE : HEAD_REFUSED;

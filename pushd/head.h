@@ -52,6 +52,8 @@ typedef struct Head
 	Span target;			/* as it came: "/users?search=a%20b" */
 	size_t length;			/* of the whole head, with its empty line */
 	int64_t content_length; /* -1: none */
+	bool needs_host;		/* HTTP/1.1: without a Host the request is not valid */
+	bool has_host;
 	bool keep_alive;
 	bool expects_continue;
 	bool websocket; /* asks for an upgrade to it; others are ignored */

@@ -625,6 +625,11 @@ drive_head(Connection *connection)
 			answer_last(connection, problem);
 			break;
 		case HEAD_GOOD:
+			if (head.needs_host && !head.has_host)
+			{
+				answer_last(connection, PROBLEM_BAD_REQUEST);
+				break;
+			}
 			begin_request(connection, &head);
 			if (connection->stage != STAGE_GONE)
 				buffer_consume(&connection->in, head.length);

@@ -41,6 +41,7 @@ static const struct
 	{"GET / HTTP/1.1\r\nContent-Length: 1 2\r\n\r\n", PROBLEM_BAD_REQUEST, "two lengths in one"},
 	{"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", PROBLEM_BAD_REQUEST,
 	 "two lengths"},
+	{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", PROBLEM_BAD_REQUEST, "two hosts"},
 	{"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", PROBLEM_LENGTH_REQUIRED, "chunks"},
 };
 

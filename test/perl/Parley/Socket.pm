@@ -54,7 +54,8 @@ sub take ($self, $bytes)
 		push @{ $self->{frames} }, $frame;
 		push @{ $self->{type}{ $frame->{type} } }, $frame;
 		next if $frame->{type} ne 'message';
-		push @{ $self->{conversation}{ $frame->{conversation_id} } }, $frame;
+		my $conversation = $frame->{conversation_id};    # as a key the number would become text
+		push @{ $self->{conversation}{$conversation} }, $frame;
 		$self->{content}{ $frame->{content} } //= $frame;
 	}
 	return;

@@ -7,7 +7,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 # PGXS is read only when some other target is asked for.
 COMMANDS = help run psql check bench dist pushd web unit layers versions format format-check
 
-ifneq (,$(filter-out $(COMMANDS),$(or $(MAKECMDGOALS),all)))
+ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
 EXTENSION = extension/pg_parley
 MODULE_big = pg_parley
@@ -18,7 +18,7 @@ REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
 SHLIB_LINK = -largon2 -lcrypto
-EXTRA_CLEAN = extension/.postgres dist
+EXTRA_CLEAN = extension/.postgres
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -72,8 +72,8 @@ web/dist/index.html: web/node_modules/.package-lock.json $(shell find web -type 
 	cd web && npm run build
 	@touch $@
 
-web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 #: make unit           the C unit tests

@@ -202,6 +202,7 @@ static SpiQuery search_users = {
 		   "WHERE (lower(a.username) LIKE $1 OR lower(a.display_name) LIKE $1) "
 		   "AND a.closed_at IS NULL AND a.id <> $2 ORDER BY lower(a.username) LIMIT $3",
 	.argtypes = {TEXTOID, INT8OID, INT4OID},
+	.by_value = true,
 	.read_only = true,
 };
 

@@ -175,9 +175,12 @@ static SpiQuery move_read_position = {
 	.argtypes = {INT8OID, INT8OID, INT8OID},
 };
 
+/* One's own messages count as read, as chat.conversation() shows it. */
 static SpiQuery find_read_position = {
-	.sql = "SELECT read_seq FROM chat.member "
-		   "WHERE conversation_id = $1 AND account_id = $2 AND state = 'joined'",
+	.sql = "SELECT greatest(m.read_seq, (SELECT max(o.seq) FROM chat.message o "
+		   "WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id)) "
+		   "FROM chat.member m "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
 	.argtypes = {INT8OID, INT8OID},
 };
 

@@ -5,6 +5,12 @@
  * Plans live in the plan cache for the backend's life; the server replans them
  * when a table changes.  Everything else belongs to the SPI context of the
  * current SpiBegin(), or to the caller where a function says so.
+ *
+ * A plan that is made while a table is empty outlives that state: a table scan,
+ * then the cheapest, is still in use when there are a million rows, until the next
+ * ANALYZE.  Our statements find rows by index, so plans are made as if a table scan
+ * were out of the question, and once for all values.  Where the values decide,
+ * SpiQuery.by_value leaves it to the server.
  */
 #include "postgres.h"
 
@@ -12,6 +18,7 @@
 
 #include "executor/tstoreReceiver.h"
 #include "tcop/dest.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
@@ -47,7 +54,8 @@ PlanOf(SpiQuery *query)
 	if (query->plan)
 		return query->plan;
 
-	plan = SPI_prepare(query->sql, ArgCount(query), query->argtypes);
+	plan = SPI_prepare_cursor(query->sql, ArgCount(query), (Oid *) query->argtypes,
+							  query->by_value ? 0 : CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare \"%s\": %s", query->sql,
@@ -55,6 +63,38 @@ PlanOf(SpiQuery *query)
 	SPI_keepplan(plan);
 	query->plan = plan;
 	return plan;
+}
+
+static CachedPlanSource *
+SourceOf(SpiQuery *query)
+{
+	return linitial(SPI_plan_get_plan_sources(PlanOf(query)));
+}
+
+/* Is the next execution going to make the plan, for the first time or anew? */
+static bool
+IsUnplanned(SpiQuery *query)
+{
+	CachedPlanSource *source = SourceOf(query);
+
+	return !source->is_valid || source->gplan == NULL || !source->gplan->is_valid;
+}
+
+/* For what is planned before EndPlanning(); an error ends it too. */
+static int
+BeginPlanning(void)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	return level;
+}
+
+static void
+EndPlanning(int level)
+{
+	AtEOXact_GUC(true, level);
 }
 
 static ParamListInfo
@@ -77,6 +117,7 @@ static void
 Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
+	int planning = !query->by_value && IsUnplanned(query) ? BeginPlanning() : 0;
 	int result;
 
 	options.params = ParamsOf(query, args);
@@ -87,6 +128,8 @@ Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run \"%s\": %s", query->sql, SPI_result_code_string(result))));
+	if (planning)
+		EndPlanning(planning);
 }
 
 uint64
@@ -159,14 +202,12 @@ SpiKeepDatum(uint64 row, int column, bool *isnull)
 Datum
 SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
 {
-	CachedPlanSource *source;
 	Tuplestorestate *store;
 	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
 	MemoryContext caller = CurrentMemoryContext;
 
 	SpiBegin();
-	source = linitial(SPI_plan_get_plan_sources(PlanOf(query)));
-	store = ResultStoreLike(fcinfo, source->resultDesc);
+	store = ResultStoreLike(fcinfo, SourceOf(query)->resultDesc);
 	SetTuplestoreDestReceiverParams(dest, store, caller, false, NULL, NULL);
 	Execute(query, args, dest);
 	SpiEnd();

@@ -36,6 +36,7 @@ typedef struct SpiQuery
 {
 	const char *sql;
 	Oid argtypes[SPI_QUERY_MAX_ARGS]; /* ends at the first 0 */
+	bool by_value;	 /* plan for each set of arguments: they decide which index helps */
 	bool read_only;	 /* see what the calling statement sees; for STABLE functions */
 	SPIPlanPtr plan; /* made on first use, kept for the backend's life */
 } SpiQuery;

@@ -263,6 +263,16 @@ assets_find(const Assets *assets, const char *path)
 	return asset && asset->bodies[ASSET_PLAIN].bytes ? asset : NULL;
 }
 
+/* ";q=0", also written ";q=0.000". */
+static bool
+is_refusal(const char *parameter)
+{
+	if (!string_starts_with(parameter, ";q=0"))
+		return false;
+	parameter += strlen(";q=0");
+	return strchr(", ", parameter[strspn(parameter, ".0")]) != NULL;
+}
+
 /* Whether the list names the coding without refusing it by q=0 (RFC 9110, 12.5.3). */
 static bool
 accepts(const char *list, const char *coding)
@@ -274,8 +284,7 @@ accepts(const char *list, const char *coding)
 		const char *after = at + length + strspn(at + length, " \t");
 		bool starts = at == list || strchr(", \t", at[-1]);
 
-		if (starts && (*after == '\0' || *after == ',' ||
-					   (*after == ';' && !string_starts_with(after, ";q=0"))))
+		if (starts && (*after == '\0' || *after == ',' || (*after == ';' && !is_refusal(after))))
 			return true;
 	}
 	return false;

@@ -518,7 +518,7 @@ config_free(Config *config)
 	{
 		char **field = text_field(config, &keys[i]);
 
-		if (keys[i].type != KEY_TEXT)
+		if (keys[i].type != KEY_TEXT || !*field)
 			continue;
 		secure_zero(*field, strlen(*field));
 		free(*field);

@@ -68,6 +68,7 @@ ConfigResult config_parse(Config *config, int argc, char **argv, char **environm
  */
 bool config_reload(Config *config, int argc, char **argv) MUST_CHECK;
 
+/* Also of a Config that is all zero. */
 void config_free(Config *config);
 
 #endif /* PARLEY_CONFIG_H */

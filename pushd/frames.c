@@ -17,7 +17,6 @@
 #include "metrics.h"
 
 #define ID_MAX 64
-#define UUID_LENGTH 36
 
 typedef struct Frame
 {
@@ -104,19 +103,6 @@ need_conversation(const Frame *frame, int64_t *id)
 	return false;
 }
 
-static bool
-is_uuid(const char *text)
-{
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-	if (strlen(text) != UUID_LENGTH)
-		return false;
-	for (int i = 0; i < UUID_LENGTH; i++)
-		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
-	return true;
-}
-
 /* ---- handlers ----------------------------------------------------------- */
 
 static void
@@ -135,7 +121,7 @@ handle_message(const Frame *frame)
 	const json_t *content;
 	const json_t *reply_to = json_object_get(frame->json, "reply_to");
 
-	if (frame->id && !is_uuid(frame->id))
+	if (frame->id && !uuid_is_valid(frame->id, strlen(frame->id)))
 	{
 		refuse(frame, PROBLEM_INVALID_ARGUMENT, "id must be a UUID");
 		return;

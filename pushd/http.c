@@ -1,33 +1,33 @@
 /*
  * http.c
- *	  One HTTP request from its head to the last byte of its answer, on libwebsockets.
+ *	  HTTP/1.1 connections: requests, answers, static files, and the handshake up to
+ *	  the point where a WebSocket takes over the socket.
  *
- * A Request hangs on its wsi (as opaque user data) from http_on_request() until its
- * answer is written or the connection is gone; it owns the body, the answer and the
- * request to the database.
- *
- * Of libwebsockets 4.1 one has to know: while the answer is awaited it does not
- * read, but polls for input, so reading is switched off meanwhile; and a POST
- * without a Content-Length is taken for one of 100 MB, so such a connection is closed
- * after the answer.
+ * A Connection owns its socket, what was read and not used yet, and one request at a
+ * time with its answer.  connection_drive() takes it as far as it gets; what it then
+ * waits for follows from its stage.  Its memory goes in libuv's close callback.
  */
 #include "http.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
-
-#include <libwebsockets.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "metrics.h"
 
-#define WRITE_BYTES (64 * 1024) /* per lws_write() */
-#define WRITE_TIMEOUT_S 30		/* for each of them */
-#define DISCARD_FACTOR 16		/* a body of up to so many times the limit is read and forgotten */
-#define QUERY_VALUES_MAX 32
-#define HEADER_ROOM 16 /* lws_hdr_copy() wants more than the length */
+#define READ_BYTES (16 * 1024)
+#define HEAD_TIMEOUT_MS 10000 /* for a head, from its first byte on */
+#define BODY_TIMEOUT_MS 20000
+#define WRITE_TIMEOUT_MS 30000 /* without any progress */
+#define IDLE_TIMEOUT_MS 60000  /* between two requests */
+#define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
+
+#define WS_PATH "/ws"
+#define WS_KEY_LENGTH 24 /* base64 of 16 bytes */
 
 #define POLICY_ASSET \
 	"default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; " \
@@ -37,44 +37,57 @@
 struct Http
 {
 	HttpOptions options;
+	ListNode connections;
+	size_t count;
 	uint64_t last_id;
+	bool draining;
 };
 
 typedef enum Stage
 {
-	STAGE_BODY,	  /* the body is arriving */
+	STAGE_HEAD,	  /* waits for a request */
+	STAGE_BODY,	  /* waits for the rest of its body */
 	STAGE_ASKING, /* the database is working */
-	STAGE_ANSWER  /* there is an answer to write */
+	STAGE_ANSWER, /* there is something to write */
+	STAGE_LINGER, /* waits for the client to close */
+	STAGE_GONE	  /* waits for libuv to close the handle */
 } Stage;
 
-typedef struct Request
+typedef struct Connection
 {
+	ListNode node;
 	Http *http;
-	struct lws *wsi;
-	uint64_t id;
+	int fd; /* -1: a WebSocket has it now */
+	uv_poll_t poll;
+	int polled; /* events that libuv watches for */
+	TimerEntry deadline;
 	Stage stage;
-	RouteMethod method;
+	Buffer in;
+
+	/* The request; all is forgotten with its answer. */
+	uint64_t id;
+	Method method;
 	RouteMatch match;
-	char *path;
+	size_t body_length;
+	bool close; /* after the answer */
+	Buffer path;
 	Buffer query;
-	Buffer authorization;
+	Buffer token; /* of Authorization */
 	Buffer client;
-	Buffer body;
-	int64_t body_length; /* announced; -1: not */
-	bool close;			 /* after the answer */
 	PgRequest *question;
 
+	/* The answer: a head, then content that was made here or an asset. */
 	int status;
 	Buffer head;
-	Buffer content;		  /* of answers that are made here */
-	const uint8_t *bytes; /* what follows the head: content or an asset */
+	Buffer content;
+	const uint8_t *bytes;
 	size_t length;
-	size_t written;
-	bool head_written;
-} Request;
+	size_t written; /* of head and bytes together */
+} Connection;
 
 static const PgStatement authenticate = {"authenticate", "SELECT chat.authenticate($1)", 1};
 
+/* RFC 9110, section 15. */
 static const struct
 {
 	int status;
@@ -84,98 +97,25 @@ static const struct
 	{201, "Created"},
 	{204, "No Content"},
 	{304, "Not Modified"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{408, "Request Timeout"},
+	{409, "Conflict"},
+	{411, "Length Required"},
+	{413, "Content Too Large"},
+	{415, "Unsupported Media Type"},
+	{422, "Unprocessable Content"},
+	{426, "Upgrade Required"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{503, "Service Unavailable"},
 };
 
-/* ---- headers of the request --------------------------------------------- */
-
-const char *
-http_header(struct lws *wsi, int token, Buffer *to)
-{
-	int length = lws_hdr_total_length(wsi, (enum lws_token_indexes) token);
-	size_t room = length > 0 ? (size_t) length + HEADER_ROOM : 0;
-
-	buffer_reset(to);
-	if (room == 0)
-		return "";
-	if (lws_hdr_copy(wsi, (char *) buffer_reserve(to, room), (int) room,
-					 (enum lws_token_indexes) token) < 0)
-		return "";
-	buffer_advance(to, strlen((const char *) to->data));
-	return buffer_cstring(to);
-}
-
-const char *
-http_bearer(const char *authorization)
-{
-	static const char scheme[] = "bearer ";
-	size_t length = strlen(authorization);
-
-	if (length <= strlen(scheme) || !string_equal_nocase(authorization, strlen(scheme), scheme))
-		return NULL;
-	return authorization + strlen(scheme) + strspn(authorization + strlen(scheme), " ");
-}
-
-static RouteMethod
-method_of(struct lws *wsi)
-{
-	static const RouteMethod methods[] = {
-		[LWSHUMETH_GET] = METHOD_GET,		  [LWSHUMETH_POST] = METHOD_POST,
-		[LWSHUMETH_OPTIONS] = METHOD_OPTIONS, [LWSHUMETH_PUT] = METHOD_PUT,
-		[LWSHUMETH_PATCH] = METHOD_PATCH,	  [LWSHUMETH_DELETE] = METHOD_DELETE,
-		[LWSHUMETH_HEAD] = METHOD_HEAD,
-	};
-	char *uri;
-	int length;
-	int method = lws_http_get_uri_and_method(wsi, &uri, &length);
-
-	if (method < 0 || method >= (int) lengthof(methods) || methods[method] == 0)
-		return METHOD_OTHER;
-	return methods[method];
-}
-
-/* Each "name=value", decoded by libwebsockets, with its terminator; then an empty one. */
-static void
-read_query(struct lws *wsi, Buffer *to)
-{
-	for (int i = 0; i < QUERY_VALUES_MAX; i++)
-	{
-		int length = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
-		char *at;
-
-		if (length <= 0)
-			continue;
-		at = (char *) buffer_reserve(to, (size_t) length + 1);
-		if (lws_hdr_copy_fragment(wsi, at, length + 1, WSI_TOKEN_HTTP_URI_ARGS, i) < 0)
-			break;
-		buffer_advance(to, strlen(at) + 1);
-	}
-	buffer_append_char(to, '\0');
-}
-
-/* -1: none; -2: not a number. */
-static int64_t
-read_content_length(struct lws *wsi)
-{
-	Buffer text = BUFFER_EMPTY;
-	const char *value = http_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, &text);
-	int64_t length = -1;
-
-	if (value[0] != '\0' && (!parse_int64(value, strlen(value), &length) || length < 0))
-		length = -2;
-	buffer_free(&text);
-	return length;
-}
-
-static bool
-asks_to_close(struct lws *wsi)
-{
-	Buffer text = BUFFER_EMPTY;
-	bool close = strstr(http_header(wsi, WSI_TOKEN_CONNECTION, &text), "close") ||
-				 strcmp(http_header(wsi, WSI_TOKEN_HTTP, &text), "HTTP/1.1") != 0;
-
-	buffer_free(&text);
-	return close;
-}
+static void connection_drive(Connection *connection);
 
 /* ---- answers ------------------------------------------------------------ */
 
@@ -185,7 +125,7 @@ phrase_of(int status)
 	for (size_t i = 0; i < lengthof(phrases); i++)
 		if (phrases[i].status == status)
 			return phrases[i].phrase;
-	return "Error";
+	return "Unknown";
 }
 
 static void
@@ -202,204 +142,318 @@ write_date(Buffer *to)
 
 /* The status line and what every answer has. */
 static void
-begin_head(Request *request, int status, const char *policy)
+begin_head(Connection *connection, int status, const char *policy)
 {
-	request->status = status;
-	buffer_printf(&request->head, "HTTP/1.1 %d %s\r\n", status, phrase_of(status));
-	write_date(&request->head);
-	buffer_printf(&request->head,
+	connection->status = status;
+	buffer_printf(&connection->head, "HTTP/1.1 %d %s\r\n", status, phrase_of(status));
+	write_date(&connection->head);
+	buffer_printf(&connection->head,
 				  "content-security-policy: %s\r\nx-content-type-options: nosniff\r\n"
 				  "referrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n",
 				  policy);
-	if (request->close)
-		buffer_append_string(&request->head, "connection: close\r\n");
 }
 
-/* Ends the head and asks to be let write; HEAD gets the head only. */
+/* Ends the head; HEAD gets nothing behind it. */
 static void
-finish_head(Request *request, const uint8_t *bytes, size_t length)
+finish_head(Connection *connection, const uint8_t *bytes, size_t length)
 {
-	if (request->status != 204 && request->status != 304)
-		buffer_printf(&request->head, "content-length: %zu\r\n", length);
-	buffer_append_string(&request->head, "\r\n");
-	request->bytes = bytes;
-	request->length = request->method == METHOD_HEAD ? 0 : length;
-	request->stage = STAGE_ANSWER;
-	metric_add(METRIC_HTTP_ERRORS, request->status >= 500);
-	log_debug_id(request->id, "%s %s: %d", route_method_name(request->method), request->path,
-				 request->status);
-	lws_rx_flow_control(request->wsi, 1);
-	lws_callback_on_writable(request->wsi);
+	connection->close |= connection->http->draining;
+	if (connection->close)
+		buffer_append_string(&connection->head, "connection: close\r\n");
+	if (connection->status != 204 && connection->status != 304)
+		buffer_printf(&connection->head, "content-length: %zu\r\n", length);
+	buffer_append_string(&connection->head, "\r\n");
+	connection->bytes = bytes;
+	connection->length = connection->method == METHOD_HEAD ? 0 : length;
+	connection->written = 0;
+	connection->stage = STAGE_ANSWER;
+	metric_add(METRIC_HTTP_ERRORS, connection->status >= 500);
+	timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
+	log_debug_id(connection->id, "%s %s: %d",
+				 connection->method ? method_name(connection->method) : "?",
+				 buffer_cstring(&connection->path), connection->status);
 }
 
-/* An answer that is not to be kept by anyone, with what is in request->content. */
+/* An answer that is not to be kept by anyone, with what is in `content`. */
 static void
-answer(Request *request, int status, const char *content_type, const char *headers)
+answer(Connection *connection, int status, const char *content_type, const char *fields)
 {
-	begin_head(request, status, POLICY_API);
-	buffer_printf(&request->head, "cache-control: no-store\r\n%s", headers);
+	begin_head(connection, status, POLICY_API);
+	buffer_printf(&connection->head, "cache-control: no-store\r\n%s", fields);
 	if (content_type)
-		buffer_printf(&request->head, "content-type: %s\r\n", content_type);
-	finish_head(request, request->content.data, request->content.length);
+		buffer_printf(&connection->head, "content-type: %s\r\n", content_type);
+	finish_head(connection, connection->content.data, connection->content.length);
 }
 
 static void
-answer_problem(Request *request, ProblemId id, const char *detail, int64_t retry_after_s)
+write_problem_fields(Connection *connection, ProblemId id, int64_t retry_after_s, Buffer *fields)
 {
-	Buffer headers = BUFFER_EMPTY;
-	int status = problem_get(id)->status;
-
 	if (retry_after_s <= 0 && problem_is_passing(id))
 		retry_after_s = 1;
 	if (retry_after_s > 0)
-		buffer_printf(&headers, "retry-after: %lld\r\n", (long long) retry_after_s);
-	if (status == 401)
-		buffer_append_string(&headers, "www-authenticate: Bearer\r\n");
+		buffer_printf(fields, "retry-after: %lld\r\n", (long long) retry_after_s);
+	if (problem_get(id)->status == 401)
+		buffer_append_string(fields, "www-authenticate: Bearer\r\n");
 	if (id == PROBLEM_UPGRADE_REQUIRED)
-		buffer_append_string(&headers, "upgrade: websocket\r\n");
+		buffer_append_string(fields, "upgrade: websocket\r\nsec-websocket-version: 13\r\n");
 	if (id == PROBLEM_METHOD_NOT_ALLOWED)
 	{
-		buffer_append_string(&headers, "allow: ");
-		route_write_allow(&headers, request->match.allowed);
-		buffer_append_string(&headers, "\r\n");
+		buffer_append_string(fields, "allow: ");
+		methods_write(fields, connection->match.allowed);
+		buffer_append_string(fields, "\r\n");
 	}
-	buffer_reset(&request->content);
-	problem_write(&request->content, id, detail ? detail : problem_get(id)->title);
-	answer(request, status, "application/problem+json", buffer_cstring(&headers));
-	buffer_free(&headers);
 }
 
 static void
-answer_asset(Request *request, const Asset *asset)
+answer_problem(Connection *connection, ProblemId id, const char *detail, int64_t retry_after_s)
+{
+	Buffer fields = BUFFER_EMPTY;
+
+	write_problem_fields(connection, id, retry_after_s, &fields);
+	buffer_reset(&connection->content);
+	problem_write(&connection->content, id, detail ? detail : problem_get(id)->title);
+	answer(connection, problem_get(id)->status, "application/problem+json",
+		   buffer_cstring(&fields));
+	buffer_free(&fields);
+}
+
+/* Before there is a request that one could go on after. */
+static void
+answer_last(Connection *connection, ProblemId id)
+{
+	connection->close = true;
+	connection->match.allowed =
+		METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_PUT | METHOD_PATCH | METHOD_DELETE;
+	answer_problem(connection, id, NULL, 0);
+}
+
+static void
+copy_span(Buffer *to, Span from)
+{
+	buffer_reset(to);
+	buffer_append(to, from.start, from.length);
+}
+
+static void
+answer_asset(Connection *connection, const Head *head, const Asset *asset)
 {
 	Buffer text = BUFFER_EMPTY;
-	AssetCoding coding =
-		asset_choose(asset, http_header(request->wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, &text));
-	const AssetBody *body = &asset->bodies[coding];
-	bool fresh =
-		strstr(http_header(request->wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, &text), body->etag) != NULL;
+	AssetCoding coding;
+	const AssetBody *body;
+	bool fresh;
 
-	begin_head(request, fresh ? 304 : 200, POLICY_ASSET);
-	buffer_printf(&request->head, "etag: %s\r\nvary: accept-encoding\r\ncache-control: %s\r\n",
-				  body->etag,
-				  asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-	buffer_printf(&request->head, "content-type: %s\r\n", asset->content_type);
-	if (asset_coding_name(coding))
-		buffer_printf(&request->head, "content-encoding: %s\r\n", asset_coding_name(coding));
-	finish_head(request, body->bytes, fresh ? 0 : body->length);
+	copy_span(&text, head_find(head, "Accept-Encoding"));
+	coding = asset_choose(asset, buffer_cstring(&text));
+	body = &asset->bodies[coding];
+	copy_span(&text, head_find(head, "If-None-Match"));
+	fresh = strstr(buffer_cstring(&text), body->etag) != NULL;
 	buffer_free(&text);
+
+	begin_head(connection, fresh ? 304 : 200, POLICY_ASSET);
+	buffer_printf(&connection->head,
+				  "etag: %s\r\nvary: accept-encoding\r\ncache-control: %s\r\n"
+				  "content-type: %s\r\n",
+				  body->etag, asset->immutable ? "public, max-age=31536000, immutable" : "no-cache",
+				  asset->content_type);
+	if (asset_coding_name(coding))
+		buffer_printf(&connection->head, "content-encoding: %s\r\n", asset_coding_name(coding));
+	finish_head(connection, body->bytes, fresh ? 0 : body->length);
 }
 
 /* ---- the database's part ------------------------------------------------ */
 
 static void
-answer_failure(Request *request, const PgReply *reply)
+answer_failure(Connection *connection, const PgReply *reply)
 {
 	const char *sqlstate = pgreply_sqlstate(reply);
 	ProblemId id = problem_of_sqlstate(sqlstate);
 
 	if (problem_get(id)->status >= 500)
-		log_at(problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, request->id, "%s: %s %s",
-			   request->match.route->statement.name, sqlstate, pgreply_message(reply));
-	answer_problem(request, id, problem_detail(id, sqlstate, pgreply_message(reply)), 0);
+		log_at(problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, connection->id,
+			   "%s: %s %s", connection->match.route->statement.name, sqlstate,
+			   pgreply_message(reply));
+	answer_problem(connection, id, problem_detail(id, sqlstate, pgreply_message(reply)), 0);
 }
 
-/* {status, not-new flag} → 200 when the flag is there and true. */
 static void
-answer_rows(Request *request, const PgReply *reply)
+answer_rows(Connection *connection, const PgReply *reply)
 {
-	const Route *route = request->match.route;
+	const Route *route = connection->match.route;
 	bool grant = route->answer == ANSWER_GRANT;
 	int column = grant ? 2 : 0;
 	int status = route->status;
 
 	if (grant && !pgreply_is_null(reply, 0, 0))
 	{
-		answer_problem(request, problem_of_code(pgreply_value(reply, 0, 0)), NULL,
+		answer_problem(connection, problem_of_code(pgreply_value(reply, 0, 0)), NULL,
 					   pgreply_int64(reply, 0, 1, 0));
+		return;
+	}
+	if (route->answer == ANSWER_EMPTY)
+	{
+		answer(connection, status, NULL, "");
 		return;
 	}
 	if (!grant && pgreply_columns(reply) > 1 && pgreply_value(reply, 0, 1)[0] == 't')
 		status = 200;
-	if (route->answer == ANSWER_EMPTY)
-		answer(request, status, NULL, "");
-	else
-	{
-		buffer_append(&request->content, pgreply_value(reply, 0, column),
-					  pgreply_length(reply, 0, column));
-		answer(request, status, "application/json", "");
-	}
+	buffer_append(&connection->content, pgreply_value(reply, 0, column),
+				  pgreply_length(reply, 0, column));
+	answer(connection, status, "application/json", "");
 }
 
 static void
 on_reply(void *arg, const PgReply *reply)
 {
-	Request *request = arg;
+	Connection *connection = arg;
 
-	request->question = NULL;
+	connection->question = NULL;
 	if (!pgreply_ok(reply))
-		answer_failure(request, reply);
+		answer_failure(connection, reply);
 	else if (pgreply_rows(reply) != 1 ||
-			 (request->match.route->answer == ANSWER_JSON && pgreply_is_null(reply, 0, 0)))
-		answer_problem(request, PROBLEM_NOT_FOUND, NULL, 0);
+			 (connection->match.route->answer == ANSWER_JSON && pgreply_is_null(reply, 0, 0)))
+		answer_problem(connection, PROBLEM_NOT_FOUND, NULL, 0);
 	else
-		answer_rows(request, reply);
+		answer_rows(connection, reply);
+	connection_drive(connection);
 }
 
 static void
-ask(Request *request, const RouteArguments *arguments)
+ask(Connection *connection, const RouteArguments *arguments)
 {
-	const Route *route = request->match.route;
-	const char *token = http_bearer(buffer_cstring(&request->authorization));
-	PgParam param = {token, token ? strlen(token) : 0};
-	PgCall calls[2] = {{&authenticate, &param}, {&route->statement, arguments->params}};
+	const Route *route = connection->match.route;
+	PgParam token = {(const char *) connection->token.data, connection->token.length};
+	PgCall calls[2] = {{&authenticate, &token}, {&route->statement, arguments->params}};
 
-	if (route->login && !token)
+	if (route->login && connection->token.length == 0)
 	{
-		answer_problem(request, PROBLEM_UNAUTHENTICATED, NULL, 0);
+		answer_problem(connection, PROBLEM_UNAUTHENTICATED, NULL, 0);
 		return;
 	}
-	request->stage = STAGE_ASKING;
-	lws_rx_flow_control(request->wsi, 0);
-	lws_set_timeout(request->wsi, NO_PENDING_TIMEOUT, 0);
-	request->question =
-		pgpool_request(request->http->options.services.pool, calls + (route->login ? 0 : 1),
-					   route->login ? 2 : 1, on_reply, request);
+	timer_cancel(&connection->deadline);
+	connection->stage = STAGE_ASKING;
+	connection->question =
+		pgpool_request(connection->http->options.services.pool, calls + (route->login ? 0 : 1),
+					   route->login ? 2 : 1, on_reply, connection);
 }
 
 static void
-answer_local(Request *request)
+answer_local(Connection *connection)
 {
-	RouteLocal local = {.status = request->match.route->status, .body = &request->content};
+	RouteLocal local = {.status = connection->match.route->status, .body = &connection->content};
 
-	request->match.route->local(&request->http->options.services, &local);
-	answer(request, local.status, local.content_type, "");
+	connection->match.route->local(&connection->http->options.services, &local);
+	answer(connection, local.status, local.content_type, "");
 }
 
 /* The request is complete. */
 static void
-run(Request *request)
+run_request(Connection *connection)
 {
-	RouteInput input = {.query = (const char *) request->query.data,
-						.body = buffer_cstring(&request->body),
-						.body_length = request->body.length,
-						.client = buffer_cstring(&request->client)};
+	RouteInput input = {.query = (const char *) connection->query.data,
+						.body = (const char *) connection->in.data,
+						.body_length = connection->body_length,
+						.client = buffer_cstring(&connection->client)};
 	RouteArguments arguments;
 	RouteRefusal refusal;
 
-	if (request->match.route->answer == ANSWER_LOCAL)
+	if (connection->match.route->answer == ANSWER_LOCAL)
 	{
-		answer_local(request);
+		answer_local(connection);
 		return;
 	}
-	if (route_read_arguments(&request->match, &input, &arguments, &refusal))
-		ask(request, &arguments);
+	if (route_read_arguments(&connection->match, &input, &arguments, &refusal))
+		ask(connection, &arguments);
 	else
-		answer_problem(request, refusal.id, refusal.detail, 0);
+		answer_problem(connection, refusal.id, refusal.detail, 0);
 	route_free_arguments(&arguments);
 }
 
-/* ---- the request's part ------------------------------------------------- */
+/* ---- WebSocket handshake (RFC 6455, section 4.2) ------------------------ */
+
+bool
+http_origin_is_allowed(Span origin, Span host, const char *list)
+{
+	const char *authority = memmem(origin.start, origin.length, "://", 3);
+	size_t scheme_length = authority ? (size_t) (authority + 3 - origin.start) : 0;
+
+	if (origin.length == 0)
+		return true; /* not a browser */
+	if (authority && host.length > 0 && origin.length - scheme_length == host.length &&
+		strncasecmp(origin.start + scheme_length, host.start, host.length) == 0)
+		return true;
+	while (*list)
+	{
+		size_t length = strcspn(list, ", ");
+
+		if (length == origin.length && strncasecmp(list, origin.start, length) == 0)
+			return true;
+		list += length + strspn(list + length, ", ");
+	}
+	return false;
+}
+
+static void
+take_connection_option(void *arg, Span option)
+{
+	if (span_is(option, "upgrade"))
+		*(bool *) arg = true;
+}
+
+static void
+take_subprotocol(void *arg, Span name)
+{
+	HttpUpgrade *upgrade = arg;
+	static const char bearer[] = "bearer.";
+	size_t length = strlen(bearer);
+
+	if (span_is(name, "chat.v1"))
+		upgrade->chat = true;
+	else if (name.length > length && memcmp(name.start, bearer, length) == 0)
+		upgrade->token = (Span){name.start + length, name.length - length};
+}
+
+/* The token of "Bearer <token>". */
+static Span
+find_bearer(const Head *head)
+{
+	Span value = head_find(head, "Authorization");
+
+	if (value.length <= 7 || !span_is((Span){value.start, 7}, "Bearer "))
+		return (Span){"", 0};
+	for (value.start += 7, value.length -= 7; value.start[0] == ' '; value.length--)
+		value.start++;
+	return value;
+}
+
+static ProblemId
+check_handshake(const Connection *connection, const Head *head, HttpUpgrade *upgrade)
+{
+	bool upgrades = false;
+
+	span_split(head_find(head, "Connection"), take_connection_option, &upgrades);
+	upgrade->key = head_find(head, "Sec-WebSocket-Key");
+	if (strcmp((const char *) connection->path.data, WS_PATH) != 0)
+		return PROBLEM_NOT_FOUND;
+	if (head->method != METHOD_GET || head->content_length > 0 || !upgrades ||
+		head_find(head, "Host").length == 0 || upgrade->key.length != WS_KEY_LENGTH)
+		return PROBLEM_BAD_REQUEST;
+	if (!span_is(head_find(head, "Sec-WebSocket-Version"), "13"))
+		return PROBLEM_UPGRADE_REQUIRED;
+	if (!http_origin_is_allowed(head_find(head, "Origin"), head_find(head, "Host"),
+								connection->http->options.allowed_origins))
+		return PROBLEM_ORIGIN_FORBIDDEN;
+	return PROBLEM_COUNT;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	Connection *connection = handle->data;
+
+	if (connection->fd >= 0)
+		close(connection->fd);
+	free(connection);
+}
 
 static void
 wipe(Buffer *buffer)
@@ -410,196 +464,368 @@ wipe(Buffer *buffer)
 }
 
 static void
-request_free(Request *request)
+request_forget(Connection *connection)
 {
-	lws_set_opaque_user_data(request->wsi, NULL);
-	if (request->question)
-		pgpool_cancel(request->question);
-	free(request->path);
-	buffer_free(&request->query);
-	wipe(&request->authorization);
-	buffer_free(&request->client);
-	wipe(&request->body);
-	buffer_free(&request->head);
-	wipe(&request->content);
-	free(request);
+	buffer_free(&connection->path);
+	buffer_free(&connection->query);
+	wipe(&connection->token);
+	buffer_free(&connection->client);
+	buffer_free(&connection->head);
+	wipe(&connection->content);
+	connection->match = (RouteMatch){0};
+	connection->method = 0;
+	connection->body_length = 0;
 }
 
-static Request *
-request_create(Http *http, struct lws *wsi, const char *path)
-{
-	Request *request = xcalloc(1, sizeof(Request));
-
-	request->http = http;
-	request->wsi = wsi;
-	request->id = ++http->last_id;
-	request->method = method_of(wsi);
-	request->path = xstrdup(path);
-	request->body_length = read_content_length(wsi);
-	request->close = asks_to_close(wsi);
-	read_query(wsi, &request->query);
-	(void) http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, &request->authorization);
-	(void) http_header(wsi, WSI_TOKEN_HTTP_USER_AGENT, &request->client);
-	lws_set_opaque_user_data(wsi, request);
-	metric_add(METRIC_HTTP_REQUESTS, 1);
-	return request;
-}
-
-/* What can be said against the request by its head alone; false: answered. */
-static bool
-body_is_welcome(Request *request)
-{
-	Buffer text = BUFFER_EMPTY;
-	size_t limit = request->http->options.max_body_bytes;
-	bool chunked = lws_hdr_total_length(request->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
-	const char *type = http_header(request->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, &text);
-	ProblemId problem = PROBLEM_COUNT;
-
-	if (request->body_length == -2)
-		problem = PROBLEM_BAD_REQUEST;
-	else if (chunked)
-		problem = PROBLEM_LENGTH_REQUIRED;
-	else if (request->body_length > (int64_t) limit)
-		problem = PROBLEM_PAYLOAD_TOO_LARGE;
-	else if (request->body_length > 0 && route_has_body(request->match.route) &&
-			 (!string_equal_nocase(type, strcspn(type, "; \t"), "application/json")))
-		problem = PROBLEM_UNSUPPORTED_MEDIA_TYPE;
-	buffer_free(&text);
-	request->close |= chunked || request->body_length == -2 ||
-					  request->body_length > (int64_t) limit * DISCARD_FACTOR;
-	if (problem != PROBLEM_COUNT)
-		answer_problem(request, problem, NULL, 0);
-	return problem == PROBLEM_COUNT;
-}
-
-static const Asset *
-find_asset(const Request *request)
-{
-	const Assets *assets = request->http->options.assets;
-
-	return assets ? assets_find(assets, request->path) : NULL;
-}
-
+/* Lets go of everything but the struct; the socket is closed by on_closed(). */
 static void
-refuse_path(Request *request)
+connection_end(Connection *connection)
 {
-	const Asset *asset = find_asset(request);
+	connection->stage = STAGE_GONE;
+	timer_cancel(&connection->deadline);
+	if (connection->question)
+		pgpool_cancel(connection->question);
+	request_forget(connection);
+	wipe(&connection->in);
+	list_remove(&connection->node);
+	connection->http->count--;
+	uv_close((uv_handle_t *) &connection->poll, on_closed);
+}
 
-	if (asset && (request->method == METHOD_GET || request->method == METHOD_HEAD))
+/* The handle goes first: libuv has one for a socket only. */
+static void
+upgrade_connection(Connection *connection, const Head *head)
+{
+	Http *http = connection->http;
+	HttpUpgrade upgrade = {.fd = connection->fd};
+	ProblemId problem = check_handshake(connection, head, &upgrade);
+	Buffer in;
+
+	if (problem != PROBLEM_COUNT)
 	{
-		answer_asset(request, asset);
+		connection->close = true;
+		answer_problem(connection, problem, NULL, 0);
+		return;
+	}
+	span_split(head_find(head, "Sec-WebSocket-Protocol"), take_subprotocol, &upgrade);
+	if (find_bearer(head).length > 0)
+		upgrade.token = find_bearer(head);
+	in = connection->in;
+	upgrade.behind = (Span){(const char *) in.data + head->length, in.length - head->length};
+	connection->in = BUFFER_EMPTY;
+	connection->fd = -1;
+	connection_end(connection);
+	http->options.on_upgrade(http->options.arg, &upgrade);
+	wipe(&in);
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+/* What the head says against the request, or PROBLEM_COUNT. */
+static ProblemId
+check_body(const Connection *connection, const Head *head)
+{
+	Span type = head_find(head, "Content-Type");
+	const char *end = memchr(type.start, ';', type.length);
+	size_t length = end ? (size_t) (end - type.start) : type.length;
+
+	while (length > 0 && type.start[length - 1] == ' ')
+		length--;
+	if (head->content_length > (int64_t) connection->http->options.max_body_bytes)
+		return PROBLEM_PAYLOAD_TOO_LARGE;
+	if (head->content_length > 0 && connection->match.route &&
+		route_has_body(connection->match.route) &&
+		!span_is((Span){type.start, length}, "application/json"))
+		return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
+	return PROBLEM_COUNT;
+}
+
+/* No route for it: a file, or what is wrong. */
+static void
+answer_elsewhere(Connection *connection, const Head *head)
+{
+	const Assets *assets = connection->http->options.assets;
+	const char *path = buffer_cstring(&connection->path);
+	const Asset *asset = assets ? assets_find(assets, path) : NULL;
+
+	if (asset && (head->method & (METHOD_GET | METHOD_HEAD)))
+	{
+		answer_asset(connection, head, asset);
 		return;
 	}
 	if (asset)
-		request->match.allowed = METHOD_GET | METHOD_HEAD;
-	if (strcmp(request->path, "/ws") == 0)
-		answer_problem(request, PROBLEM_UPGRADE_REQUIRED, NULL, 0);
+		connection->match.allowed = METHOD_GET | METHOD_HEAD;
+	if (strcmp(path, WS_PATH) == 0)
+		answer_problem(connection, PROBLEM_UPGRADE_REQUIRED, NULL, 0);
 	else
-		answer_problem(request,
-					   request->match.allowed ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND,
+		answer_problem(connection,
+					   connection->match.allowed ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND,
 					   NULL, 0);
 }
 
-int
-http_on_request(Http *http, struct lws *wsi, const char *path)
+/* A body that nobody wants is not read: the connection ends with the answer. */
+static void
+take_request(Connection *connection, const Head *head)
 {
-	Request *request = request_create(http, wsi, path);
-	bool has_body_method = request->method & (METHOD_POST | METHOD_PUT | METHOD_PATCH);
+	ProblemId problem;
 
-	request->close |= has_body_method && request->body_length < 0;
-	route_find(request->method, request->path, &request->match);
-	if (!request->match.route)
-		refuse_path(request);
-	else if (body_is_welcome(request) && request->body_length <= 0)
-		run(request);
-	return 0;
+	route_find(connection->method, (const char *) connection->path.data, &connection->match);
+	problem = check_body(connection, head);
+	connection->close |=
+		head->content_length > 0 && (problem != PROBLEM_COUNT || !connection->match.route);
+	if (problem != PROBLEM_COUNT)
+		answer_problem(connection, problem, NULL, 0);
+	else if (!connection->match.route)
+		answer_elsewhere(connection, head);
+	else
+	{
+		connection->stage = STAGE_BODY;
+		timer_arm(connection->http->options.wheel, &connection->deadline, BODY_TIMEOUT_MS);
+	}
 }
 
-int
-http_on_body(struct lws *wsi, const void *bytes, size_t length)
+static void
+begin_request(Connection *connection, const Head *head)
 {
-	Request *request = lws_get_opaque_user_data(wsi);
+	bool good = head_decode_target(head, &connection->path, &connection->query);
 
-	if (request && request->stage == STAGE_BODY && length > 0)
-		buffer_append(&request->body, bytes, length);
-	return 0;
+	metric_add(METRIC_HTTP_REQUESTS, 1);
+	connection->id = ++connection->http->last_id;
+	connection->method = head->method;
+	connection->close = !head->keep_alive;
+	connection->body_length = head->content_length > 0 ? (size_t) head->content_length : 0;
+	(void) buffer_cstring(&connection->path);
+	copy_span(&connection->token, find_bearer(head));
+	copy_span(&connection->client, head_find(head, "User-Agent"));
+	if (!good)
+		answer_last(connection, PROBLEM_NOT_FOUND);
+	else if (head->websocket)
+		upgrade_connection(connection, head);
+	else
+		take_request(connection, head);
+	if (connection->stage == STAGE_BODY && head->expects_continue)
+		(void) send(connection->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL);
 }
 
-int
-http_on_body_complete(struct lws *wsi)
-{
-	Request *request = lws_get_opaque_user_data(wsi);
+/* ---- stages ------------------------------------------------------------- */
 
-	if (request && request->stage == STAGE_BODY)
-		run(request);
-	return 0;
+/* These return false when there is nothing more to do for now. */
+
+static bool
+drive_head(Connection *connection)
+{
+	Head head;
+	ProblemId problem;
+
+	switch (head_parse((const char *) connection->in.data, connection->in.length, &head, &problem))
+	{
+		case HEAD_INCOMPLETE:
+			return false;
+		case HEAD_REFUSED:
+			answer_last(connection, problem);
+			break;
+		case HEAD_GOOD:
+			if (head.needs_host && !head.has_host)
+			{
+				answer_last(connection, PROBLEM_BAD_REQUEST);
+				break;
+			}
+			begin_request(connection, &head);
+			if (connection->stage != STAGE_GONE)
+				buffer_consume(&connection->in, head.length);
+			break;
+	}
+	return true;
 }
 
 static bool
-write_some(Request *request, const uint8_t *bytes, size_t length)
+drive_body(Connection *connection)
 {
-	/* libwebsockets writes into the bytes of a frame's header only, and HTTP/1 has none. */
-	return lws_write(request->wsi, (unsigned char *) (uintptr_t) bytes, length, LWS_WRITE_HTTP) >=
-		   (int) length;
+	if (connection->in.length < connection->body_length)
+		return false;
+	run_request(connection);
+	if (connection->body_length > 0)
+		secure_zero(connection->in.data, connection->body_length);
+	buffer_consume(&connection->in, connection->body_length);
+	return true;
 }
 
-int
-http_on_writable(struct lws *wsi)
+static void
+finish_answer(Connection *connection)
 {
-	Request *request = lws_get_opaque_user_data(wsi);
-	bool close;
-
-	if (!request || request->stage != STAGE_ANSWER)
-		return 0;
-	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, WRITE_TIMEOUT_S);
-	if (!request->head_written && !write_some(request, request->head.data, request->head.length))
-		return -1;
-	request->head_written = true;
-	while (request->written < request->length)
+	request_forget(connection);
+	if (connection->close)
 	{
-		size_t piece = request->length - request->written;
-
-		if (lws_partial_buffered(wsi))
-		{
-			lws_callback_on_writable(wsi);
-			return 0;
-		}
-		piece = piece < WRITE_BYTES ? piece : WRITE_BYTES;
-		if (!write_some(request, request->bytes + request->written, piece))
-			return -1;
-		request->written += piece;
+		shutdown(connection->fd, SHUT_WR);
+		wipe(&connection->in);
+		connection->stage = STAGE_LINGER;
+		timer_arm(connection->http->options.wheel, &connection->deadline, LINGER_TIMEOUT_MS);
+		return;
 	}
-	close = request->close;
-	request_free(request);
-	return close || lws_http_transaction_completed(wsi) ? -1 : 0;
+	connection->stage = STAGE_HEAD;
+	timer_arm(connection->http->options.wheel, &connection->deadline,
+			  connection->in.length > 0 ? HEAD_TIMEOUT_MS : IDLE_TIMEOUT_MS);
+	if (connection->in.length == 0)
+		buffer_free(&connection->in);
+}
+
+/* Head and content leave in one piece where the socket takes them. */
+static bool
+drive_answer(Connection *connection)
+{
+	size_t head_length = connection->head.length;
+	size_t head_left = connection->written < head_length ? head_length - connection->written : 0;
+	size_t content_written = connection->written - (head_length - head_left);
+	struct iovec parts[2] = {
+		{connection->head.data + (head_length - head_left), head_left},
+		{(void *) (uintptr_t) (connection->bytes + content_written),
+		 connection->length - content_written},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t sent;
+
+	if (connection->length == content_written)
+		message.msg_iovlen = 1;
+	sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		connection_end(connection);
+	if (sent <= 0)
+		return false;
+	connection->written += (size_t) sent;
+	timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
+	if (connection->written == head_length + connection->length)
+		finish_answer(connection);
+	return true;
+}
+
+static void on_event(uv_poll_t *handle, int status, int events);
+
+static void
+poll_for(Connection *connection, int events)
+{
+	if (connection->polled == events)
+		return;
+	connection->polled = events;
+	if (events)
+		uv_poll_start(&connection->poll, events, on_event);
+	else
+		uv_poll_stop(&connection->poll);
+}
+
+static void
+connection_drive(Connection *connection)
+{
+	static bool (*const drive[])(Connection *) = {
+		[STAGE_HEAD] = drive_head,
+		[STAGE_BODY] = drive_body,
+		[STAGE_ANSWER] = drive_answer,
+		[STAGE_GONE] = NULL,
+	};
+	static const int events[] = {
+		[STAGE_HEAD] = UV_READABLE,	  [STAGE_BODY] = UV_READABLE,	[STAGE_ASKING] = 0,
+		[STAGE_ANSWER] = UV_WRITABLE, [STAGE_LINGER] = UV_READABLE,
+	};
+
+	while (drive[connection->stage] && drive[connection->stage](connection))
+		continue;
+	if (connection->stage != STAGE_GONE)
+		poll_for(connection, events[connection->stage]);
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+static void
+read_some(Connection *connection)
+{
+	ssize_t got =
+		recv(connection->fd, buffer_reserve(&connection->in, READ_BYTES), READ_BYTES, MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0)
+	{
+		connection_end(connection);
+		return;
+	}
+	if (connection->stage == STAGE_LINGER)
+		return;
+	if (connection->stage == STAGE_HEAD && connection->in.length == 0)
+		timer_arm(connection->http->options.wheel, &connection->deadline, HEAD_TIMEOUT_MS);
+	buffer_advance(&connection->in, (size_t) got);
+	connection_drive(connection);
+}
+
+static void
+on_event(uv_poll_t *handle, int status, int events)
+{
+	Connection *connection = handle->data;
+
+	if (status < 0)
+		connection_end(connection);
+	else if (events & UV_READABLE)
+		read_some(connection);
+	else if (events & UV_WRITABLE)
+		connection_drive(connection);
+}
+
+static void
+on_deadline(TimerEntry *entry)
+{
+	Connection *connection = container_of(entry, Connection, deadline);
+	bool idle = connection->stage == STAGE_HEAD && connection->in.length == 0;
+
+	if (!idle && (connection->stage == STAGE_HEAD || connection->stage == STAGE_BODY))
+	{
+		answer_last(connection, PROBLEM_REQUEST_TIMEOUT);
+		connection_drive(connection);
+	}
+	else
+		connection_end(connection);
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+void
+http_accept(Http *http, int fd, bool has_room)
+{
+	Connection *connection = xcalloc(1, sizeof(Connection));
+
+	if (uv_poll_init(loop_uv(http->options.loop), &connection->poll, fd) != 0)
+	{
+		close(fd);
+		free(connection);
+		return;
+	}
+	connection->http = http;
+	connection->fd = fd;
+	connection->poll.data = connection;
+	timer_init(&connection->deadline, on_deadline);
+	list_init(&connection->node);
+	list_push_back(&http->connections, &connection->node);
+	http->count++;
+	timer_arm(http->options.wheel, &connection->deadline, HEAD_TIMEOUT_MS);
+	if (!has_room)
+		answer_last(connection, PROBLEM_TOO_MANY_CONNECTIONS);
+	connection_drive(connection);
+}
+
+size_t
+http_connections(const Http *http)
+{
+	return http->count;
 }
 
 void
-http_on_gone(struct lws *wsi)
+http_drain(Http *http)
 {
-	Request *request = lws_get_opaque_user_data(wsi);
+	http->draining = true;
+	LIST_FOREACH(&http->connections, node)
+	{
+		Connection *connection = list_entry(node, Connection, node);
 
-	if (request)
-		request_free(request);
-}
-
-int
-http_refuse_upgrade(struct lws *wsi, ProblemId problem)
-{
-	Buffer text = BUFFER_EMPTY;
-	Buffer body = BUFFER_EMPTY;
-
-	problem_write(&body, problem, problem_get(problem)->title);
-	buffer_printf(&text,
-				  "HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-				  "content-length: %zu\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
-				  problem_get(problem)->status, phrase_of(problem_get(problem)->status),
-				  body.length);
-	buffer_append(&text, body.data, body.length);
-	(void) lws_write(wsi, text.data, text.length, LWS_WRITE_HTTP);
-	buffer_free(&text);
-	buffer_free(&body);
-	return -1;
+		if (connection->stage == STAGE_HEAD)
+			connection_end(connection);
+	}
 }
 
 Http *
@@ -608,11 +834,16 @@ http_create(const HttpOptions *options)
 	Http *http = xcalloc(1, sizeof(Http));
 
 	http->options = *options;
+	list_init(&http->connections);
 	return http;
 }
 
 void
 http_free(Http *http)
 {
+	ListNode *node;
+
+	while ((node = list_first(&http->connections)))
+		connection_end(list_entry(node, Connection, node));
 	free(http);
 }

@@ -1,53 +1,66 @@
 /*
  * http.h
- *	  One HTTP request from its head to the last byte of its answer, on libwebsockets.
+ *	  HTTP/1.1 connections: requests, answers, static files, and the handshake up to
+ *	  the point where a WebSocket takes over the socket.
  *
- * The functions named http_on_… are what server.c calls from libwebsockets'
- * callback; they return what the callback is to return (non-zero: close).  Every answer
- * is written from HTTP_WRITEABLE, whether it was known at once or came from the
- * database.
+ * Not left to libwebsockets, though WebSocket is: version 4.1.6 (of Debian 12) hangs
+ * up without an answer on a head that it does not like, takes lists of subprotocols
+ * of up to 127 bytes only (no `chat.v1, bearer.<jwt>` fits), has no way to take a body
+ * whose length is not told, and never comes back from lws_http_action() when a POST
+ * comes behind another request in one segment.
  */
 #ifndef PARLEY_HTTP_H
 #define PARLEY_HTTP_H
 
 #include "assets.h"
+#include "head.h"
+#include "loop.h"
 #include "pgpool.h"
 #include "problem.h"
 #include "routes.h"
+#include "timerwheel.h"
 #include "util.h"
-
-struct lws;
 
 typedef struct Http Http;
 
+/* A handshake that has passed all checks; valid only during the call. */
+typedef struct HttpUpgrade
+{
+	int fd;		 /* goes with it; non-blocking */
+	Span key;	 /* Sec-WebSocket-Key */
+	bool chat;	 /* the client offers the subprotocol chat.v1 */
+	Span token;	 /* of bearer.<token> or Authorization; length 0: none */
+	Span behind; /* what came behind the head already */
+} HttpUpgrade;
+
 typedef struct HttpOptions
 {
+	Loop *loop;
+	TimerWheel *wheel;
 	RouteServices services;
 	const Assets *assets; /* or NULL */
 	size_t max_body_bytes;
+	const char *allowed_origins; /* for WebSockets, comma-separated, besides the host itself */
+	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
+	void *arg;
 } HttpOptions;
 
 Http *http_create(const HttpOptions *options) MUST_CHECK;
+
+/* Drops all connections; the memory of each goes when libuv has closed its handle. */
 void http_free(Http *http);
 
-int http_on_request(Http *http, struct lws *wsi, const char *path);
-int http_on_body(struct lws *wsi, const void *bytes, size_t length);
-int http_on_body_complete(struct lws *wsi);
-int http_on_writable(struct lws *wsi);
+/* Takes over a socket; when there is no room for it, its client is told so. */
+void http_accept(Http *http, int fd, bool has_room);
 
-/* The connection is gone. */
-void http_on_gone(struct lws *wsi);
+size_t http_connections(const Http *http);
 
-/*
- * Answers a request that never became one (an upgrade that is refused).  What
- * LWS_CALLBACK_HTTP_CONFIRM_UPGRADE is to return.
- */
-int http_refuse_upgrade(struct lws *wsi, ProblemId problem);
+/* No further request on any connection: closes those that are idle, and the others
+ * after their answer. */
+void http_drain(Http *http);
 
-/* Copies a header (an lws token); "" when there is none.  The text is in `to`. */
-const char *http_header(struct lws *wsi, int token, Buffer *to);
-
-/* The token of "Bearer <token>", NULL when the header is anything else. */
-const char *http_bearer(const char *authorization);
+/* Whether the origin is the host itself or in the list, or there is none (in the
+ * header for the test). */
+bool http_origin_is_allowed(Span origin, Span host, const char *list);
 
 #endif /* PARLEY_HTTP_H */

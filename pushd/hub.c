@@ -280,6 +280,7 @@ static HubResult
 journal_verdict(const Hub *hub, const HubLogin *login)
 {
 	EntryList *list = map_get(&hub->entries, login->account_id);
+	HubResult result = HUB_CONNECTED;
 
 	if (!list)
 		return HUB_CONNECTED;
@@ -290,9 +291,9 @@ journal_verdict(const Hub *hub, const HubLogin *login)
 		if (entry->kind == PARLEY_EVENT_ACCOUNT)
 			return HUB_ACCOUNT_CLOSED;
 		if (entry->kind == PARLEY_EVENT_SESSION && entry->subject == login->session_id)
-			return HUB_SESSION_REVOKED;
+			result = HUB_SESSION_REVOKED;
 	}
-	return HUB_CONNECTED;
+	return result;
 }
 
 /* The newest entry about the membership, or NULL. */

@@ -35,8 +35,9 @@ typedef enum HubEnd
 typedef struct HubConnection
 {
 	/*
-	 * Takes a reference if it keeps the event.  Neither function may call the hub:
-	 * what has to follow (such as hub_disconnect) comes from a later turn of the loop.
+	 * Takes a reference if it keeps the event.  Neither function may call the hub, but
+	 * for hub_snapshot_end(): what has to follow (such as hub_disconnect) comes from a
+	 * later turn of the loop.
 	 */
 	void (*deliver)(struct HubConnection *connection, Event *event);
 	void (*end)(struct HubConnection *connection, HubEnd why);

@@ -40,7 +40,6 @@ typedef struct Daemon
 	Batcher *batcher;
 	Assets *assets;
 	WalFeed *feed;
-	Http *http;
 	Ws *ws;
 	Server *server;
 	TimerEntry ready_check;
@@ -209,23 +208,21 @@ static bool
 start_server(Daemon *daemon, Buffer *why)
 {
 	const Config *config = &daemon->config;
-	ServerOptions options = {.loop = daemon->loop,
-							 .wheel = daemon->wheel,
-							 .listen = {.address = config->listen_address,
+	ServerOptions options = {.listen = {.address = config->listen_address,
 										.port = config->listen_port},
-							 .max_connections = (size_t) config->max_connections};
+							 .max_connections = (size_t) config->max_connections,
+							 .http = {.loop = daemon->loop,
+									  .wheel = daemon->wheel,
+									  .services = {.pool = daemon->pool, .feed = daemon->feed},
+									  .assets = daemon->assets,
+									  .max_body_bytes = (size_t) config->max_body_bytes,
+									  .allowed_origins = config->allowed_origins}};
 
-	daemon->http =
-		http_create(&(HttpOptions){.services = {.pool = daemon->pool, .feed = daemon->feed},
-								   .assets = daemon->assets,
-								   .max_body_bytes = (size_t) config->max_body_bytes});
 	daemon->ws =
 		ws_create(&(WsOptions){.loop = daemon->loop,
 							   .sessions = daemon->sessions,
 							   .frames = {.pool = daemon->pool, .batcher = daemon->batcher},
-							   .max_frame_bytes = (size_t) config->max_frame_bytes,
-							   .allowed_origins = config->allowed_origins});
-	options.http = daemon->http;
+							   .max_frame_bytes = (size_t) config->max_frame_bytes});
 	options.ws = daemon->ws;
 	daemon->server = server_create(&options, why);
 	return daemon->server && server_listen(daemon->server, why);
@@ -238,7 +235,7 @@ on_drain(TimerEntry *entry)
 {
 	Daemon *daemon = container_of(entry, Daemon, drain);
 
-	if (sessions_count(daemon->sessions) == 0 || clock_ms() >= daemon->drain_until_ms)
+	if (server_connections(daemon->server) == 0 || clock_ms() >= daemon->drain_until_ms)
 		loop_stop(daemon->loop);
 	else
 		timer_arm(daemon->wheel, entry, TIMERWHEEL_TICK_MS);
@@ -257,7 +254,7 @@ on_stop_signal(void *arg, int signum)
 	}
 	log_info("%s: closing %zu connections", strsignal(signum), sessions_count(daemon->sessions));
 	daemon->drain_until_ms = clock_ms() + DRAIN_MS;
-	server_stop_listening(daemon->server);
+	server_drain(daemon->server);
 	sessions_close_all(daemon->sessions, SESSION_CLOSE_SERVER_SHUTDOWN);
 	timer_arm(daemon->wheel, &daemon->drain, TIMERWHEEL_TICK_MS);
 }
@@ -275,7 +272,6 @@ stop(Daemon *daemon)
 	if (daemon->server)
 		server_free(daemon->server);
 	ws_free(daemon->ws);
-	http_free(daemon->http);
 	sessions_free(daemon->sessions);
 	hub_free(daemon->hub);
 	presence_free(daemon->presence);

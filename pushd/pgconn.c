@@ -21,6 +21,17 @@
 /* A connection that lasted this long has done its work. */
 #define SETTLED_AFTER_MS 10000
 
+/* Named after what the connection waits for. */
+typedef enum PgConnState
+{
+	PGCONN_STOPPED,		 /* for pgconn_start() */
+	PGCONN_WAIT_RETRY,	 /* for the time of the next attempt */
+	PGCONN_WAIT_CONNECT, /* for the server, until PQconnectPoll is content */
+	PGCONN_WAIT_INPUT,	 /* up: for the server to say something */
+	PGCONN_WAIT_FLUSH,	 /* up: for room to send the rest, or for input */
+	PGCONN_CLOSING		 /* for libuv to close the handles */
+} PgConnState;
+
 typedef struct Watch
 {
 	uv_poll_t handle;
@@ -557,12 +568,6 @@ pgconn_close(PgConn *conn)
 	disconnect(conn);
 	enter(conn, PGCONN_CLOSING);
 	loop_task_post(conn->loop, &conn->release);
-}
-
-PgConnState
-pgconn_state(const PgConn *conn)
-{
-	return conn->state;
 }
 
 bool

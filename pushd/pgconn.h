@@ -20,17 +20,6 @@
 typedef struct pg_conn PGconn; /* libpq-fe.h */
 typedef struct PgConn PgConn;
 
-/* Named after what the connection waits for. */
-typedef enum PgConnState
-{
-	PGCONN_STOPPED,		 /* for pgconn_start() */
-	PGCONN_WAIT_RETRY,	 /* for the time of the next attempt */
-	PGCONN_WAIT_CONNECT, /* for the server, until PQconnectPoll is content */
-	PGCONN_WAIT_INPUT,	 /* up: for the server to say something */
-	PGCONN_WAIT_FLUSH,	 /* up: for room to send the rest, or for input */
-	PGCONN_CLOSING		 /* for libuv to close the handles */
-} PgConnState;
-
 typedef struct PgConnOptions
 {
 	const char *name;	  /* for the log, e.g. "feed" or "pool 1" */
@@ -71,7 +60,6 @@ void pgconn_start(PgConn *conn);
 /* No callback any more; also from within one.  The memory goes in a turn of the loop. */
 void pgconn_close(PgConn *conn);
 
-PgConnState pgconn_state(const PgConn *conn);
 bool pgconn_is_up(const PgConn *conn);
 
 /* NULL unless up. */

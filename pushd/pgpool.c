@@ -911,12 +911,13 @@ pgarray_end(Buffer *to)
 bool
 pgarray_parse_int64(const char *text, Buffer *to)
 {
-	size_t length = strlen(text);
 	const char *at = text + 1;
 
-	if (length < 2 || text[0] != '{' || text[length - 1] != '}')
+	if (strcmp(text, "{}") == 0)
+		return true;
+	if (text[0] != '{')
 		return false;
-	while (*at != '}')
+	for (;;)
 	{
 		size_t digits = strcspn(at, ",}");
 		int64_t value;
@@ -924,7 +925,9 @@ pgarray_parse_int64(const char *text, Buffer *to)
 		if (!parse_int64(at, digits, &value))
 			return false;
 		buffer_append(to, &value, sizeof(value));
-		at += digits + (at[digits] == ',');
+		at += digits;
+		if (*at != ',')
+			return strcmp(at, "}") == 0;
+		at++;
 	}
-	return at == text + length - 1;
 }

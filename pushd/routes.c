@@ -16,7 +16,6 @@
 #include "metrics.h"
 
 #define CLIENT_INFO_MAX 200
-#define UUID_LENGTH 36
 
 /* What {…} in a path stands for, where it is not text. */
 #define PATH_ID(name_) \
@@ -154,39 +153,6 @@ answer_metrics(const RouteServices *services, RouteLocal *answer)
 
 /* ---- matching ----------------------------------------------------------- */
 
-static const struct
-{
-	RouteMethod method;
-	const char *name;
-} methods[] = {
-	{METHOD_GET, "GET"},		 {METHOD_HEAD, "HEAD"},	  {METHOD_POST, "POST"},
-	{METHOD_PUT, "PUT"},		 {METHOD_PATCH, "PATCH"}, {METHOD_DELETE, "DELETE"},
-	{METHOD_OPTIONS, "OPTIONS"},
-};
-
-const char *
-route_method_name(RouteMethod method)
-{
-	for (size_t i = 0; i < lengthof(methods); i++)
-		if (methods[i].method == method)
-			return methods[i].name;
-	return NULL;
-}
-
-void
-route_write_allow(Buffer *to, unsigned allowed)
-{
-	const char *separator = "";
-
-	for (size_t i = 0; i < lengthof(methods); i++)
-		if (allowed & methods[i].method)
-		{
-			buffer_append_string(to, separator);
-			buffer_append_string(to, methods[i].name);
-			separator = ", ";
-		}
-}
-
 static const RouteParam *
 path_param(const Route *route, int number)
 {
@@ -234,9 +200,9 @@ path_fits(const Route *route, const char *path, RouteMatch *match)
 }
 
 void
-route_find(RouteMethod method, const char *path, RouteMatch *match)
+route_find(Method method, const char *path, RouteMatch *match)
 {
-	RouteMethod wanted = method == METHOD_HEAD ? METHOD_GET : method;
+	Method wanted = method == METHOD_HEAD ? METHOD_GET : method;
 
 	*match = (RouteMatch){0};
 	for (size_t i = 0; i < lengthof(routes); i++)
@@ -291,19 +257,6 @@ refuse(const Reader *reader, ProblemId id, const char *format, ...)
 }
 
 static bool
-is_uuid(const char *text, size_t length)
-{
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-	if (length != UUID_LENGTH)
-		return false;
-	for (int i = 0; i < UUID_LENGTH; i++)
-		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
-	return true;
-}
-
-static bool
 take_text(const Reader *reader, const RouteParam *param, const char *text, size_t length)
 {
 	int64_t number;
@@ -314,7 +267,7 @@ take_text(const Reader *reader, const RouteParam *param, const char *text, size_
 		return refuse(reader, PROBLEM_INVALID_ARGUMENT, "%s holds a NUL", param->name);
 	if (param->type == TYPE_INT64 && !parse_int64(text, length, &number))
 		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be an integer", param->name);
-	if (param->type == TYPE_UUID && !is_uuid(text, length))
+	if (param->type == TYPE_UUID && !uuid_is_valid(text, length))
 		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be a UUID", param->name);
 	buffer_append(reader->texts, text, length);
 	return true;

@@ -9,6 +9,7 @@
 #ifndef PARLEY_ROUTES_H
 #define PARLEY_ROUTES_H
 
+#include "head.h"
 #include "pgpool.h"
 #include "problem.h"
 #include "util.h"
@@ -17,25 +18,12 @@
 #define ROUTE_PARAMS_MAX 8
 #define ROUTE_SEGMENTS_MAX 8
 
-/* Bits, so that a set of them can be told in Allow. */
-typedef enum RouteMethod
-{
-	METHOD_GET = 1,
-	METHOD_HEAD = 2,
-	METHOD_POST = 4,
-	METHOD_PUT = 8,
-	METHOD_PATCH = 16,
-	METHOD_DELETE = 32,
-	METHOD_OPTIONS = 64,
-	METHOD_OTHER = 128
-} RouteMethod;
-
 typedef enum ParamFrom
 {
 	FROM_PATH,
 	FROM_QUERY,
 	FROM_BODY,	/* a member of the JSON object */
-	FROM_CLIENT /* the User-Agent header */
+	FROM_CLIENT /* the User-Agent field of the head */
 } ParamFrom;
 
 typedef enum ParamType
@@ -79,7 +67,7 @@ typedef struct RouteLocal
 
 typedef struct Route
 {
-	RouteMethod method;
+	Method method;
 	const char *path; /* "/api/v1/conversations/{id}" */
 	bool login;		  /* needs Authorization: Bearer */
 	int status;		  /* of success */
@@ -101,13 +89,7 @@ typedef struct RouteMatch
  * `path` is decoded and must outlive the match.  A segment that cannot be what the
  * route wants there (say, letters for an id) does not match.  HEAD finds GET.
  */
-void route_find(RouteMethod method, const char *path, RouteMatch *match);
-
-/* The name of a method, NULL for METHOD_OTHER. */
-const char *route_method_name(RouteMethod method);
-
-/* "GET, HEAD, POST" for the bits. */
-void route_write_allow(Buffer *to, unsigned methods);
+void route_find(Method method, const char *path, RouteMatch *match);
 
 /* Whether any parameter comes from the body. */
 bool route_has_body(const Route *route);

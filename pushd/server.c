@@ -1,7 +1,6 @@
 /*
  * server.c
- *	  libwebsockets as a guest on the loop: its context, and the one callback that
- *	  hands what happens to http.c and ws.c.
+ *	  Listener, HTTP connections and libwebsockets put together.
  *
  * Sizes and policies follow measurements: 256 bytes of receive buffer keep an idle
  * connection small, an all-zero retry policy keeps libwebsockets from arming a timer
@@ -20,11 +19,10 @@
 #define RECEIVE_BYTES 256
 #define SEND_BYTES (64 * 1024)
 #define SERVICE_BYTES (16 * 1024)
-#define HEADER_BYTES (24 * 1024) /* for HEAD_BYTES_MAX with the library's overhead */
+#define HEADER_BYTES (2 * HEAD_BYTES_MAX)
 #define HEADER_POOL 4096
-#define KEEPALIVE_S 60
 #define TIMEOUT_S 20
-#define CLOSE_TURNS 1000
+#define CLOSE_TURNS 16
 
 struct Server
 {
@@ -32,76 +30,20 @@ struct Server
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	Listener *listener;
-	size_t connections;
+	Http *http;
+	size_t websockets;
 };
 
 static const lws_retry_bo_t no_timers;
 
-/* ---- the callback ------------------------------------------------------- */
-
-/* The path of the request, decoded. */
-static const char *
-path_of(struct lws *wsi, Buffer *to)
-{
-	char *uri = NULL;
-	int length = 0;
-
-	if (lws_http_get_uri_and_method(wsi, &uri, &length) < 0 || !uri)
-		return "";
-	buffer_append(to, uri, (size_t) length);
-	return buffer_cstring(to);
-}
+/* ---- libwebsockets ------------------------------------------------------ */
 
 static int
-on_upgrade(Server *server, struct lws *wsi, const char *protocol)
+callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
 {
-	Buffer path = BUFFER_EMPTY;
-	int result;
+	Server *server = lws_context_user(lws_get_context(wsi));
 
-	if (!string_equal_nocase(protocol, strlen(protocol), "websocket"))
-		return http_refuse_upgrade(wsi, PROBLEM_BAD_REQUEST);
-	result = ws_on_handshake(server->options.ws, wsi, path_of(wsi, &path));
-	buffer_free(&path);
-	return result;
-}
-
-static int
-on_request(Server *server, struct lws *wsi)
-{
-	Buffer path = BUFFER_EMPTY;
-	int result = http_on_request(server->options.http, wsi, path_of(wsi, &path));
-
-	buffer_free(&path);
-	return result;
-}
-
-static int
-on_http(Server *server, struct lws *wsi, enum lws_callback_reasons reason, void *in, size_t length)
-{
-	switch (reason)
-	{
-		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			return on_upgrade(server, wsi, in);
-		case LWS_CALLBACK_HTTP:
-			return on_request(server, wsi);
-		case LWS_CALLBACK_HTTP_BODY:
-			return http_on_body(wsi, in, length);
-		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-			return http_on_body_complete(wsi);
-		case LWS_CALLBACK_HTTP_WRITEABLE:
-			return http_on_writable(wsi);
-		case LWS_CALLBACK_CLOSED_HTTP:
-			http_on_gone(wsi);
-			return 0;
-		default:
-			return 0;
-	}
-}
-
-static int
-on_websocket(Server *server, struct lws *wsi, enum lws_callback_reasons reason, void *in,
-			 size_t length)
-{
+	(void) user;
 	switch (reason)
 	{
 		case LWS_CALLBACK_ESTABLISHED:
@@ -115,27 +57,14 @@ on_websocket(Server *server, struct lws *wsi, enum lws_callback_reasons reason, 
 		case LWS_CALLBACK_CLOSED:
 			ws_on_gone(wsi);
 			return 0;
-		default:
-			return on_http(server, wsi, reason, in, length);
-	}
-}
-
-static int
-callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
-{
-	Server *server = lws_context_user(lws_get_context(wsi));
-
-	(void) user;
-	switch (reason)
-	{
 		case LWS_CALLBACK_WSI_DESTROY:
-			server->connections--;
+			server->websockets--;
 			return 0;
+		case LWS_CALLBACK_HTTP: /* it gets nothing but handshakes */
 		case LWS_CALLBACK_RAW_ADOPT:
-		case LWS_CALLBACK_RAW_RX:
 			return -1;
 		default:
-			return on_websocket(server, wsi, reason, in, length);
+			return 0;
 	}
 }
 
@@ -147,32 +76,33 @@ static const struct lws_protocols protocols[] = {
 
 /* ---- connections -------------------------------------------------------- */
 
-static bool
-has_room(void *arg)
-{
-	const Server *server = arg;
-
-	return server->connections + listener_pending(server->listener) <=
-		   server->options.max_connections;
-}
-
 static void
-on_connection(void *arg, int fd, const Buffer *bytes)
+on_accept(void *arg, int fd)
 {
 	Server *server = arg;
 
-	server->connections++;
-	(void) lws_adopt_socket_vhost_readbuf(server->vhost, fd, (const char *) bytes->data,
-										  bytes->length);
+	http_accept(server->http, fd, server_connections(server) < server->options.max_connections);
 }
 
-static const ListenerHandlers listener_handlers = {has_room, on_connection};
+static void
+on_upgrade(void *arg, const HttpUpgrade *upgrade)
+{
+	Server *server = arg;
+	Buffer head = BUFFER_EMPTY;
+
+	ws_write_head(upgrade, &head);
+	server->websockets++;
+	(void) lws_adopt_socket_vhost_readbuf(server->vhost, upgrade->fd, (const char *) head.data,
+										  head.length);
+	secure_zero(head.data, head.length);
+	buffer_free(&head);
+}
 
 bool
 server_listen(Server *server, Buffer *why)
 {
-	server->listener = listener_open(server->options.loop, server->options.wheel,
-									 &server->options.listen, &listener_handlers, server, why);
+	server->listener = listener_open(server->options.http.loop, server->options.http.wheel,
+									 &server->options.listen, on_accept, server, why);
 	return server->listener != NULL;
 }
 
@@ -183,17 +113,18 @@ server_port(const Server *server)
 }
 
 void
-server_stop_listening(Server *server)
+server_drain(Server *server)
 {
 	if (server->listener)
 		listener_close(server->listener);
 	server->listener = NULL;
+	http_drain(server->http);
 }
 
 size_t
 server_connections(const Server *server)
 {
-	return server->connections;
+	return server->websockets + http_connections(server->http);
 }
 
 /* ---- context ------------------------------------------------------------ */
@@ -209,7 +140,7 @@ on_library_log(int level, const char *line)
 static bool
 create_context(Server *server)
 {
-	void *loops[] = {loop_uv(server->options.loop)};
+	void *loops[] = {loop_uv(server->options.http.loop)};
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
@@ -220,7 +151,6 @@ create_context(Server *server)
 		.max_http_header_data2 = HEADER_BYTES,
 		.max_http_header_pool2 = HEADER_POOL,
 		.retry_and_idle_policy = &no_timers,
-		.keepalive_timeout = KEEPALIVE_S,
 		.timeout_secs = TIMEOUT_S,
 		.vhost_name = "parley-pushd",
 		.gid = (gid_t) -1,
@@ -241,6 +171,9 @@ server_create(const ServerOptions *options, Buffer *why)
 	Server *server = xcalloc(1, sizeof(Server));
 
 	server->options = *options;
+	server->options.http.on_upgrade = on_upgrade;
+	server->options.http.arg = server;
+	server->http = http_create(&server->options.http);
 	if (create_context(server))
 		return server;
 	buffer_append_string(why, "libwebsockets does not start (is its libuv plugin installed?)");
@@ -248,11 +181,25 @@ server_create(const ServerOptions *options, Buffer *why)
 	return NULL;
 }
 
+/*
+ * With a loop that is not its own, libwebsockets wants to be destroyed twice: the first
+ * call begins to close its handles, the second frees, when libuv has closed them.
+ */
+static void
+destroy_context(Server *server)
+{
+	lws_context_destroy(server->context);
+	for (int turn = 0; turn < CLOSE_TURNS; turn++)
+		uv_run(loop_uv(server->options.http.loop), UV_RUN_NOWAIT);
+	lws_context_destroy(server->context);
+}
+
 void
 server_free(Server *server)
 {
-	server_stop_listening(server);
+	server_drain(server);
+	http_free(server->http);
 	if (server->context)
-		lws_context_destroy(server->context);
+		destroy_context(server);
 	free(server);
 }

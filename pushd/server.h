@@ -1,7 +1,7 @@
 /*
  * server.h
- *	  libwebsockets as a guest on the loop: its context, and the one callback that
- *	  hands what happens to http.c and ws.c.
+ *	  Listener, HTTP connections and libwebsockets put together; the latter is a guest
+ *	  on the loop that gets a socket when it has become a WebSocket.
  */
 #ifndef PARLEY_SERVER_H
 #define PARLEY_SERVER_H
@@ -17,11 +17,9 @@ typedef struct Server Server;
 
 typedef struct ServerOptions
 {
-	Loop *loop;
-	TimerWheel *wheel;
 	ListenerOptions listen;
-	size_t max_connections;
-	Http *http;
+	size_t max_connections; /* HTTP and WebSocket */
+	HttpOptions http;		/* on_upgrade and arg are the server's */
 	Ws *ws;
 } ServerOptions;
 
@@ -33,7 +31,9 @@ bool server_listen(Server *server, Buffer *why) MUST_CHECK;
 
 /* 0 when not listening. */
 int server_port(const Server *server);
-void server_stop_listening(Server *server);
+
+/* No new connection and no new request; what is under way is answered. */
+void server_drain(Server *server);
 
 /* HTTP and WebSocket connections. */
 size_t server_connections(const Server *server);

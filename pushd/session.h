@@ -36,8 +36,6 @@
 	X(UNAUTHENTICATED, 4500, "unauthenticated") \
 	X(SESSION_REVOKED, 4501, "session_revoked") \
 	X(ACCOUNT_CLOSED, 4502, "account_closed") \
-	X(PROTOCOL_ERROR, 4503, "protocol_error") \
-	X(TOO_MANY_CONNECTIONS, 4504, "too_many_connections") \
 	X(INVALID_UTF8, 1007, "invalid_utf8")
 
 typedef enum SessionClose

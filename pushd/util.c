@@ -453,6 +453,20 @@ string_starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+bool
+uuid_is_valid(const char *text, size_t length)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (length != sizeof(shape) - 1)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (shape[i] == '-' ? text[i] != '-'
+							: text[i] == '\0' || !strchr("0123456789abcdefABCDEF", text[i]))
+			return false;
+	return true;
+}
+
 /*
  * Length of the sequence that the first byte announces, 0 when it cannot start one.
  * The second byte's range excludes overlong forms, surrogates and what is too large

@@ -219,6 +219,9 @@ bool string_copy(char *to, size_t size, const char *from);
 bool string_equal_nocase(const char *a, size_t a_length, const char *b);
 bool string_starts_with(const char *text, const char *prefix);
 
+/* RFC 9562 in its usual form, 8-4-4-4-12 hexadecimal digits of either case. */
+bool uuid_is_valid(const char *text, size_t length) MUST_CHECK;
+
 /* RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF. */
 bool utf8_is_valid(const void *bytes, size_t length) MUST_CHECK;
 

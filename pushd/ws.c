@@ -1,7 +1,7 @@
 /*
  * ws.c
- *	  WebSocket connections on libwebsockets: handshake, messages of the client,
- *	  frames to it, close.
+ *	  WebSocket connections on libwebsockets: messages of the client, frames to it,
+ *	  close.
  *
  * A Connection hangs on its wsi (as opaque user data) from ws_on_open() to
  * ws_on_gone().  Its message buffer exists only while a message is in parts.
@@ -13,17 +13,15 @@
 
 #include <libwebsockets.h>
 
-#include "http.h"
-
-#define WS_PATH "/ws"
+#define HEADER_ROOM 16 /* lws_hdr_copy() wants more than the length */
 
 _Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
 
 struct Ws
 {
 	WsOptions options;
-	LoopTask abort_task;
-	ListNode aborted; /* Connection.abort_node */
+	LoopTask end_task;
+	ListNode ending; /* Connection.end_node */
 };
 
 typedef struct Connection
@@ -34,7 +32,8 @@ typedef struct Connection
 	Buffer message; /* its parts so far */
 	bool too_large; /* the rest of the message is thrown away */
 	bool broken;	/* a write failed: nothing more is written */
-	ListNode abort_node;
+	bool closing;	/* libwebsockets does the rest */
+	ListNode end_node;
 } Connection;
 
 /* ---- what a session needs of its socket --------------------------------- */
@@ -82,15 +81,28 @@ transport_set_reading(void *socket, bool on)
 	lws_rx_flow_control(connection->wsi, on);
 }
 
+/*
+ * Not by returning -1 from the callback: as Debian builds it (with _DEBUG),
+ * libwebsockets on libuv then closes a connection twice, the second time without a
+ * close frame (lws_service_fd_tsi() in 4.1.6).
+ */
 static void
-on_abort_task(LoopTask *task)
+on_end_task(LoopTask *task)
 {
-	Ws *ws = container_of(task, Ws, abort_task);
+	Ws *ws = container_of(task, Ws, end_task);
 	ListNode *node;
 
-	while ((node = list_pop_front(&ws->aborted)))
-		lws_set_timeout(list_entry(node, Connection, abort_node)->wsi,
+	while ((node = list_pop_front(&ws->ending)))
+		lws_set_timeout(list_entry(node, Connection, end_node)->wsi,
 						PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+static void
+end_soon(Connection *connection)
+{
+	list_remove(&connection->end_node);
+	list_push_back(&connection->ws->ending, &connection->end_node);
+	loop_task_post(connection->ws->options.loop, &connection->ws->end_task);
 }
 
 static void
@@ -99,9 +111,7 @@ transport_abort(void *socket)
 	Connection *connection = socket;
 
 	connection->broken = true;
-	list_remove(&connection->abort_node);
-	list_push_back(&connection->ws->aborted, &connection->abort_node);
-	loop_task_post(connection->ws->options.loop, &connection->ws->abort_task);
+	end_soon(connection);
 }
 
 static const SessionTransport transport = {
@@ -113,67 +123,63 @@ static const SessionTransport transport = {
 	.abort = transport_abort,
 };
 
-/* ---- handshake ---------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
-bool
-ws_origin_is_allowed(const char *origin, const char *host, const char *list)
+static void
+append_span(Buffer *to, const char *text, Span span)
 {
-	const char *authority = strstr(origin, "://");
-
-	if (origin[0] == '\0')
-		return true; /* not a browser */
-	if (authority && string_equal_nocase(authority + 3, strlen(authority + 3), host))
-		return true;
-	while (*list)
-	{
-		size_t length = strcspn(list, ", ");
-
-		if (length > 0 && string_equal_nocase(list, length, origin))
-			return true;
-		list += length + strspn(list + length, ", ");
-	}
-	return false;
+	buffer_append_string(to, text);
+	buffer_append(to, span.start, span.length);
+	buffer_append_string(to, "\r\n");
 }
 
-int
-ws_on_handshake(Ws *ws, struct lws *wsi, const char *path)
+void
+ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 {
-	Buffer origin = BUFFER_EMPTY;
-	Buffer host = BUFFER_EMPTY;
-	bool allowed =
-		ws_origin_is_allowed(http_header(wsi, WSI_TOKEN_ORIGIN, &origin),
-							 http_header(wsi, WSI_TOKEN_HOST, &host), ws->options.allowed_origins);
-
-	buffer_free(&origin);
-	buffer_free(&host);
-	if (strcmp(path, WS_PATH) != 0)
-		return http_refuse_upgrade(wsi, PROBLEM_NOT_FOUND);
-	if (!allowed)
-		return http_refuse_upgrade(wsi, PROBLEM_ORIGIN_FORBIDDEN);
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == 0)
-		return http_refuse_upgrade(wsi, PROBLEM_BAD_REQUEST);
-	return 0;
+	buffer_append_string(head, "GET /ws HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\n"
+							   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+	append_span(head, "Sec-WebSocket-Key: ", upgrade->key);
+	if (upgrade->chat)
+		buffer_append_string(head, "Sec-WebSocket-Protocol: chat.v1\r\n");
+	if (upgrade->token.length > 0)
+		append_span(head, "Authorization: ", upgrade->token);
+	buffer_append_string(head, "\r\n");
+	buffer_append(head, upgrade->behind.start, upgrade->behind.length);
 }
 
-/* The listener has made an Authorization header of the subprotocol's token. */
+/* The token from ws_write_head(), NULL when there is none. */
+static char *
+read_token(struct lws *wsi)
+{
+	int length = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+	char *token;
+
+	if (length <= 0)
+		return NULL;
+	token = xcalloc(1, (size_t) length + HEADER_ROOM);
+	if (lws_hdr_copy(wsi, token, length + HEADER_ROOM, WSI_TOKEN_HTTP_AUTHORIZATION) >= 0)
+		return token;
+	free(token);
+	return NULL;
+}
+
 int
 ws_on_open(Ws *ws, struct lws *wsi)
 {
 	Connection *connection = xcalloc(1, sizeof(Connection));
-	Buffer authorization = BUFFER_EMPTY;
-	const char *token = http_bearer(http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, &authorization));
+	char *token = read_token(wsi);
 
 	connection->ws = ws;
 	connection->wsi = wsi;
-	list_init(&connection->abort_node);
+	list_init(&connection->end_node);
 	lws_set_opaque_user_data(wsi, connection);
 	connection->session = sessions_open(ws->options.sessions, &transport, connection, 0);
 	if (token)
 	{
 		session_authenticate(connection->session, token, NULL);
-		secure_zero(authorization.data, authorization.length);
+		secure_zero(token, strlen(token));
+		free(token);
 	}
-	buffer_free(&authorization);
 	return 0;
 }
 
@@ -239,22 +245,31 @@ ws_on_pong(struct lws *wsi)
 
 /* ---- frames to the client ----------------------------------------------- */
 
+/* The close frame goes out by itself when the connection is ended with a reason. */
+static void
+start_close(Connection *connection, SessionClose why)
+{
+	const char *reason = session_close_reason(why);
+
+	connection->closing = true;
+	lws_close_reason(connection->wsi, (enum lws_close_status) session_close_code(why),
+					 (unsigned char *) (uintptr_t) reason, strlen(reason));
+	end_soon(connection);
+}
+
 int
 ws_on_writable(struct lws *wsi)
 {
 	Connection *connection = lws_get_opaque_user_data(wsi);
 	SessionClose why;
-	const char *reason;
 
-	session_writable(connection->session);
-	if (connection->broken)
-		return -1;
-	if (!session_wants_close(connection->session, &why) || lws_partial_buffered(wsi))
+	if (connection->broken || connection->closing)
 		return 0;
-	reason = session_close_reason(why);
-	lws_close_reason(wsi, (enum lws_close_status) session_close_code(why),
-					 (unsigned char *) (uintptr_t) reason, strlen(reason));
-	return -1;
+	session_writable(connection->session);
+	if (!connection->broken && session_wants_close(connection->session, &why) &&
+		!lws_partial_buffered(wsi))
+		start_close(connection, why);
+	return 0;
 }
 
 void
@@ -266,7 +281,7 @@ ws_on_gone(struct lws *wsi)
 		return;
 	lws_set_opaque_user_data(wsi, NULL);
 	session_closed(connection->session);
-	list_remove(&connection->abort_node);
+	list_remove(&connection->end_node);
 	buffer_free(&connection->message);
 	free(connection);
 }
@@ -279,14 +294,14 @@ ws_create(const WsOptions *options)
 	Ws *ws = xcalloc(1, sizeof(Ws));
 
 	ws->options = *options;
-	list_init(&ws->aborted);
-	loop_task_init(&ws->abort_task, on_abort_task);
+	list_init(&ws->ending);
+	loop_task_init(&ws->end_task, on_end_task);
 	return ws;
 }
 
 void
 ws_free(Ws *ws)
 {
-	loop_task_cancel(&ws->abort_task);
+	loop_task_cancel(&ws->end_task);
 	free(ws);
 }

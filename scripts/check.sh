@@ -60,11 +60,11 @@ need $build_packages $extension_packages $check_packages postgres node
 need_postgres
 find_owner
 say "building the web UI"
-make -s -C "$root" web >/dev/null
+make -s -C "$root" web test/e2e/node_modules/.package-lock.json >/dev/null
 scratch=$(mktemp -d /var/tmp/pg_parley-check-XXXXXX)
 copy_tree
-cd "$scratch/tree" || exit
+cd /
 TMPDIR=$scratch/tmp PG_CONFIG=$pg_config setsid "${as_owner[@]}" setpriv --pdeathsig TERM \
-	scripts/suites.sh "$@" </dev/null &
+	env -C "$scratch/tree" "HOME=$scratch/tmp" scripts/suites.sh "$@" </dev/null &
 suites_pid=$!
 wait "$suites_pid"

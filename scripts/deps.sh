@@ -2,10 +2,13 @@
 # Sourced, after postgres.sh.
 
 # What each command needs beside PostgreSQL and Node.js.
+# shellcheck disable=SC2034 # no command needs all
+{
 build_packages="gcc libc6-dev make pkg-config libssl-dev libpq-dev libwebsockets-dev
 	libwebsockets-evlib-uv libuv1-dev libjansson-dev"
 extension_packages="libargon2-dev"
 check_packages="chromium clang-format cppcheck libipc-run-perl libmojolicious-perl shellcheck"
+}
 
 # missing_packages PACKAGE...: those of them that are not installed
 missing_packages()

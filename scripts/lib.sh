@@ -60,7 +60,7 @@ wait_until()
 
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $deadline ] || return 1
+		[ "$SECONDS" -lt "$deadline" ] || return 1
 		sleep 0.05
 	done
 }

@@ -118,7 +118,7 @@ suite_isolation()
 		--outputdir="$work/isolation" --temp-instance="$work/isolation/instance" \
 		--temp-config="$work/preloaded.conf" --no-locale --encoding=UTF8 \
 		--load-extension=pg_parley --schedule=test/isolation/schedule ||
-		{ show "$work/isolation/output_iso/regression.diffs"; return 1; }
+		{ show "$work/isolation/regression.diffs"; return 1; }
 }
 
 # Every cluster that a TAP test makes gets TEMP_CONFIG.
@@ -126,8 +126,8 @@ suite_tap()
 {
 	PATH=$pg_bin:$PATH TESTDIR=$work/tap TESTDATADIR=$work/tap TESTLOGDIR=$work/tap/log \
 		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
-		PARLEY_PUSHD=$PWD/pushd/parley-pushd PARLEY_WEB_ROOT=$PWD/web/dist \
-		prove --verbose --merge -I "$pgxs/src/test/perl" -I test/t test/t/*.pl
+		PARLEY_STAGE=$stage PARLEY_PUSHD=$PWD/pushd/parley-pushd PARLEY_WEB_ROOT=$PWD/web/dist \
+		prove --verbose --merge -I "$pgxs/src/test/perl" test/t/*.pl
 }
 
 suite_web()
@@ -146,11 +146,11 @@ suite_browser()
 	PARLEY_HOME=$work/home PARLEY_PORT=$port scripts/run.sh >"$log" 2>&1 &
 	run=$!
 	if wait_until 120 grep -q '^ready: ' "$log"; then
-		PARLEY_URL=http://127.0.0.1:$port test/e2e/run || status=$?
+		PARLEY_URL=http://127.0.0.1:$port node test/e2e/run.mjs || status=$?
 	else
 		status=1
 	fi
-	kill -TERM $run
+	kill -TERM $run 2>/dev/null || true
 	wait $run || status=$?
 	[ $status = 0 ] || show "$log"
 	return $status

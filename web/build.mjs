@@ -1,9 +1,10 @@
-// Builds app/ into dist/: hashed file names, an index.html that names them, nothing inline.
+// Builds app/ into dist/: hashed file names, an index.html that names them, nothing inline, and
+// beside each file its packed forms for a server that hands those out.
 import { build, context } from "esbuild";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
@@ -38,18 +39,20 @@ async function finish({ metafile, errors }) {
     .replace(/>\s+</g, "><")
     .trim();
   await writeFile(join(dist, "index.html"), `${index}\n`);
-  await report(["index.html", ...outputs]);
+  await pack(["index.html", ...outputs]);
 }
 
-async function report(names) {
-  let total = 0;
+async function pack(names) {
+  let together = 0;
   for (const name of names) {
     const bytes = await readFile(join(dist, name));
-    const packed = gzipSync(bytes, { level: 9 }).length;
-    total += packed;
-    console.log(`${name.padEnd(22)} ${String(bytes.length).padStart(7)} B  ${packed} B gzip`);
+    const gzip = gzipSync(bytes, { level: 9 });
+    await writeFile(join(dist, `${name}.gz`), gzip);
+    await writeFile(join(dist, `${name}.br`), brotliCompressSync(bytes));
+    together += gzip.length;
+    console.log(`${name.padEnd(22)} ${String(bytes.length).padStart(7)} B  ${gzip.length} B gzip`);
   }
-  console.log(`${"together".padEnd(22)} ${"".padStart(9)}  ${total} B gzip`);
+  console.log(`${"together".padEnd(22)} ${"".padStart(9)}  ${together} B gzip`);
 }
 
 await rm(dist, { recursive: true, force: true });

@@ -56,4 +56,4 @@ COMMENT ON COLUMN chat.member.read_seq IS 'As marked; one''s own messages count 
 COMMENT ON COLUMN chat.member.ver IS 'The conversation''s version at the last change of role or state';
 COMMENT ON COLUMN chat.member.changed IS
 	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, d delivery';
-CREATE INDEX member_account_idx ON chat.member (account_id) WHERE state = 'joined';
+CREATE INDEX member_account_idx ON chat.member (account_id, conversation_id) WHERE state = 'joined';

@@ -12,6 +12,7 @@
 #
 # large   one room of 1000: fan-out alone, PostgreSQL has next to nothing to do
 # small   100 rooms of 10: every tenth delivery is a durable message
+#         (both: 16 messages under way per room)
 # open    the large room at a fixed rate, half of what pushd did in the closed loop;
 #         latency from when a message was due to each receiver
 
@@ -22,7 +23,7 @@ fanout_once()
 
 	shift 4
 	on_cpu 1 "$bench/chatload" fanout --server-pid "$pid" --port "$port" --plan "$plan" \
-		--seconds "$fanout_seconds" "$@" >"$log" 2>"$log.err" || status=$?
+		--window 16 --seconds "$fanout_seconds" "$@" >"$log" 2>"$log.err" || status=$?
 	record_all "fanout.$name" <"$log"
 	[ $status = 0 ] || die "fanout.$name failed: $(last_line "$log.err")" \
 		"$(grep -E '^(lost|duplicated|stray|gaps|refused) [^0]' "$log" | tr '\n' ' ')"

@@ -6,16 +6,17 @@ latency_limit_us=2000
 
 measure_latency()
 {
-	local log=$place/log/latency.log name p50
+	local log=$place/log/latency.log name p50 busy
 
 	start_pushd
 	make_plan "$place/plan" pair
+	busy=$(note_busy latency)
 	"$bench/chatload" latency --port "$pushd_port" --plan "$place/plan" \
 		--database "$(conninfo postgres)" --samples "$latency_samples" \
 		>"$log" 2>"$log.err" || die "latency failed: $(last_line "$log.err")"
 	record_all latency <"$log"
 	note ""
-	note "commit to frame on an idle machine (ms; $latency_samples messages, 10 ms apart)"
+	note "commit to frame on an idle machine (ms; $latency_samples messages, 10 ms apart; $busy% busy before)"
 	row '%-18s %7s %7s %7s %7s %7s\n' "" p50 p90 p99 p99.9 max
 	for name in call_to_frame return_to_frame send_call; do
 		# shellcheck disable=SC2046 # five numbers

@@ -9,7 +9,31 @@ start_report()
 	: >"$out/report.txt"
 	note "pg_parley benchmark, $(date -u +%Y-%m-%dT%H:%MZ), commit $(commit_name)${QUICK:+, QUICK}"
 	note "$(nproc) CPUs ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1))," \
-		"Linux $(uname -r)"
+		"Linux $(uname -r); others keep $(note_busy start)% of them busy"
+}
+
+# note_busy WHEN: records and prints it
+note_busy()
+{
+	local percent
+
+	percent=$(busy_percent)
+	record "machine.busy_percent_at_$1" "$percent"
+	echo "$percent"
+}
+
+# What others do on the machine, in percent of it, over a second: they spoil figures.
+busy_percent()
+{
+	local before after
+
+	before=$(head -n 1 /proc/stat)
+	sleep 1
+	after=$(head -n 1 /proc/stat)
+	printf '%s\n%s\n' "$before" "$after" | awk '
+		{ total = 0; for (i = 2; i <= 9; i++) total += $i; idle = $5 + $6 }
+		NR == 1 { total_before = total; idle_before = idle }
+		END { printf "%.0f", 100 - 100 * (idle - idle_before) / (total - total_before) }'
 }
 
 commit_name()
@@ -72,10 +96,17 @@ ratio()
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b ? a / b : 0 }'
 }
 
+run_json()
+{
+	printf '{"date": "%s", "commit": "%s", "cpus": %d, "linux": "%s", "postgres": "%s", "quick": %s}' \
+		"$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(commit_name)" "$(nproc)" "$(uname -r)" \
+		"$("$pg_config" --version)" "$([ -n "${QUICK:-}" ] && echo true || echo false)"
+}
+
 # One name, one member: the median of its rounds, and the rounds themselves.
 finish_report()
 {
-	awk -F '\t' '
+	awk -F '\t' -v run="$(run_json)" '
 		function median(list, n, v, i, j, t) {
 			n = split(list, v, " ")
 			for (i = 2; i <= n; i++)
@@ -86,6 +117,7 @@ finish_report()
 		{ rounds[$1] = rounds[$1] (rounds[$1] == "" ? "" : " ") $2 }
 		END {
 			print "{"
+			printf "  \"run\": %s,\n", run
 			for (i = 1; i <= names; i++) {
 				list = rounds[order[i]]
 				commas = list

@@ -1,10 +1,10 @@
--- :first + client x :step is the conversation: its own (step 1), or one for all (step 0)
+-- 100 messages over :spread conversations from :first on, each from a member of its own
 \set conversation :first + :client_id * :step
 \set account :client_id + 1
 WITH stored AS (
 	INSERT INTO bench.message (conversation_id, seq, sender_id, created_at, client_id, sender_name, content)
-	SELECT :conversation, nextval('bench.message_seq'), :account, now(), gen_random_uuid(), 'bench1',
-		'A message of ordinary length, as people write them.'
-	FROM generate_series(1, 100)
+	SELECT :conversation + i % :spread, nextval('bench.message_seq'), :account + i % :spread, now(),
+		gen_random_uuid(), 'bench1', 'A message of ordinary length, as people write them.'
+	FROM generate_series(0::bigint, 99) i
 	RETURNING seq)
 SELECT 1 / (count(*) = 100)::int FROM stored;

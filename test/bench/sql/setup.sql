@@ -87,6 +87,19 @@ CREATE TABLE bench.counter (
 ) WITH (fillfactor = 30);
 INSERT INTO bench.counter SELECT conversation_id, 1000000000 FROM bench.room;
 
+-- ---- a past --------------------------------------------------------------------
+--
+-- 500 messages in every conversation, in both tables: plans are made for tables that
+-- are in use, and statistics do not change under the first rounds.
+
+INSERT INTO chat.message (conversation_id, seq, sender_id, created_at, client_id, sender_name, content)
+SELECT conversation_id, seq, first_account, now() - interval '1 day', gen_random_uuid(),
+	'bench' || first_account, 'A message of ordinary length, as people write them.'
+FROM bench.room, generate_series(1, 500) seq;
+UPDATE chat.conversation_counter SET last_seq = 500;
+INSERT INTO bench.message SELECT * FROM chat.message;
+SELECT setval('bench.message_seq', 1000);
+
 -- Which conversation and account a pgbench client works with.
 CREATE VIEW bench.client AS
 SELECT r.number, r.conversation_id, r.first_account AS account_id FROM bench.room r WHERE kind = 'send';

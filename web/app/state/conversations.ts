@@ -118,7 +118,10 @@ chat.on("read", ({ conversation_id, user_id, seq }) => {
 
 chat.on("member", ({ conversation_id, user_id }) => {
   if (user_id === me.peek()?.id || !byId.peek().has(conversation_id)) return;
-  chat.api.conversation(conversation_id).then((fresh) => put(merge(fresh)), () => {});
+  chat.api.conversation(conversation_id).then(
+    (fresh) => put(merge(fresh)),
+    () => {},
+  );
 });
 
 chat.on("left", (id) => {

@@ -32,7 +32,8 @@ function keyOf(senderId: number, clientId: string): string {
 
 export function bubbleOf(message: Message): Bubble {
   return {
-    key: message.client_id === null ? `${message.seq}` : keyOf(message.sender_id, message.client_id),
+    key:
+      message.client_id === null ? `${message.seq}` : keyOf(message.sender_id, message.client_id),
     clientId: message.client_id,
     seq: message.seq,
     senderId: message.sender_id,
@@ -68,7 +69,8 @@ export function rowsOf(bubbles: readonly Bubble[], firstUnread: number | null): 
   let before: Bubble | undefined;
   for (const bubble of bubbles) {
     const newDay = before === undefined || dayNumber(before.at) !== dayNumber(bubble.at);
-    if (newDay) rows.push({ kind: "day", key: `day-${dayNumber(bubble.at)}-${bubble.key}`, at: bubble.at });
+    if (newDay)
+      rows.push({ kind: "day", key: `day-${dayNumber(bubble.at)}-${bubble.key}`, at: bubble.at });
     const unread = firstUnread !== null && bubble.seq === firstUnread;
     if (unread) rows.push({ kind: "unread", key: "unread" });
     const last = rows[rows.length - 1];

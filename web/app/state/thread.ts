@@ -44,7 +44,8 @@ export class Thread {
         // Loaded afresh after a long absence: what lies before the hole goes, paging brings it back.
         if (newest < first - 1) this.messages.value = [];
         this.insert(page.messages);
-        if (this.messages.peek()[0]?.seq === first || first === 0) this.hasOlder.value = page.has_more;
+        if (this.messages.peek()[0]?.seq === first || first === 0)
+          this.hasOlder.value = page.has_more;
         this.phase.value = "ready";
       });
     } catch (error) {

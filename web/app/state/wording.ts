@@ -18,7 +18,8 @@ const problems: Readonly<Record<string, string>> = {
   username_taken: "Somebody already has that name. Try another one.",
   email_taken: "There already is an account with that e-mail address.",
   already_member: "This person is in the group already.",
-  invalid_username: "Please use up to 32 letters, digits, dots, dashes or underscores, a letter or digit first.",
+  invalid_username:
+    "Please use up to 32 letters, digits, dots, dashes or underscores, a letter or digit first.",
   invalid_email: "This does not look like an e-mail address.",
   invalid_password: "Please use at least 8 characters.",
   invalid_content: "This message cannot be sent as it is.",

@@ -7,7 +7,10 @@ export function Avatar(props: { id: number; name: string; group?: boolean; small
   const hue = (props.id * 5 + (props.group ? 3 : 0)) % HUES;
   const shape = props.group ? " avatar-group" : "";
   return (
-    <span class={`avatar avatar-${hue}${shape}${props.small ? " avatar-small" : ""}`} aria-hidden="true">
+    <span
+      class={`avatar avatar-${hue}${shape}${props.small ? " avatar-small" : ""}`}
+      aria-hidden="true"
+    >
       {initialsOf(props.name)}
     </span>
   );

@@ -55,7 +55,12 @@ function ChatHead({ conversation, title }: { conversation: Conversation; title: 
 
   return (
     <header class="chat-head">
-      <button type="button" class="icon-button chat-back" aria-label="Back to conversations" onClick={showList}>
+      <button
+        type="button"
+        class="icon-button chat-back"
+        aria-label="Back to conversations"
+        onClick={showList}
+      >
         <Icon name="back" />
       </button>
       <Avatar

@@ -12,7 +12,12 @@ function words(): string {
 export function ConnectionBanner() {
   const bad = troubled.value;
   return (
-    <div class="banner-slot" role="status" data-testid="connection" data-phase={connection.value.phase}>
+    <div
+      class="banner-slot"
+      role="status"
+      data-testid="connection"
+      data-phase={connection.value.phase}
+    >
       {bad && (
         <div class="banner">
           <span>{words()}</span>

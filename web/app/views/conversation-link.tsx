@@ -10,13 +10,13 @@ function Preview({ conversation, myId }: { conversation: Conversation; myId: num
   const last = conversation.last_message;
   if (last === null) return <span class="conversation-preview">No messages yet</span>;
   const mine = last.sender_id === myId;
-  const first = nameIn(conversation, last.sender_id, last.sender).split(" ")[0];
+  const sender = nameIn(conversation, last.sender_id, last.sender);
   return (
     <span class="conversation-preview">
       {mine && "You: "}
       {!mine && conversation.is_group && (
         <>
-          <bdi>{first}</bdi>:{" "}
+          <bdi>{sender}</bdi>:{" "}
         </>
       )}
       <bdi>{last.deleted ? "Message deleted" : last.content}</bdi>

@@ -20,7 +20,11 @@ export function GroupDraft({ chosen, busy, remove, create }: GroupDraftProps) {
   };
   return (
     <form class="group-draft" onSubmit={onSubmit} aria-label="Create a group">
-      <Field label="Group name" value={name} input={{ name: "name", required: true, autoComplete: "off" }} />
+      <Field
+        label="Group name"
+        value={name}
+        input={{ name: "name", required: true, autoComplete: "off" }}
+      />
       {chosen.length > 0 && (
         <ul class="chips" role="list" aria-label="Chosen people">
           {chosen.map((user) => (

@@ -21,7 +21,13 @@ export function LogInForm() {
       <Field
         label="User name or e-mail"
         value={login}
-        input={{ name: "login", autoComplete: "username", autoCapitalize: "none", required: true, autoFocus: true }}
+        input={{
+          name: "login",
+          autoComplete: "username",
+          autoCapitalize: "none",
+          required: true,
+          autoFocus: true,
+        }}
       />
       <PasswordField value={password} autoComplete="current-password" />
       {problem.value && (

@@ -8,6 +8,7 @@ import { pageVisible } from "../state/page";
 import { lastOf, type Thread } from "../state/thread";
 import { dayName } from "../state/time";
 import { Icon } from "./icon";
+import { ListStart } from "./list-start";
 import { MessageGroup } from "./message-group";
 import { useScrolling } from "./scrolling";
 
@@ -41,7 +42,8 @@ export function MessageList({ thread, conversation, title }: MessageListProps) {
 
   const below = scrolling.atEnd.value
     ? 0
-    : thread.messages.value.filter((it) => it.seq > seen.current && it.sender_id !== me.value?.id).length;
+    : thread.messages.value.filter((it) => it.seq > seen.current && it.sender_id !== me.value?.id)
+        .length;
 
   return (
     <div class="messages-frame">
@@ -58,7 +60,14 @@ export function MessageList({ thread, conversation, title }: MessageListProps) {
         <ol class="thread" role="list">
           {rows.map((row) => {
             if (row.kind === "group") {
-              return <MessageGroup key={row.key} bubbles={row.bubbles} conversation={conversation} thread={thread} />;
+              return (
+                <MessageGroup
+                  key={row.key}
+                  bubbles={row.bubbles}
+                  conversation={conversation}
+                  thread={thread}
+                />
+              );
             }
             return row.kind === "day" ? (
               <li key={row.key} class="day" data-testid="day">
@@ -73,37 +82,16 @@ export function MessageList({ thread, conversation, title }: MessageListProps) {
         </ol>
       </div>
       {!scrolling.atEnd.value && (
-        <button type="button" class={below > 0 ? "pill pill-new" : "pill"} onClick={scrolling.toEnd} data-testid="to-end">
+        <button
+          type="button"
+          class={below > 0 ? "pill pill-new" : "pill"}
+          onClick={scrolling.toEnd}
+          data-testid="to-end"
+        >
           <Icon name="down" />
           {below > 0 ? `${below} new ${below === 1 ? "message" : "messages"}` : "To the newest"}
         </button>
       )}
     </div>
   );
-}
-
-/** Above the first message: more to come, the very beginning, or trouble. */
-function ListStart({ thread }: { thread: Thread }) {
-  if (thread.phase.value === "loading") return <p class="list-start">Loading messages…</p>;
-  if (thread.phase.value === "failed") {
-    return (
-      <p class="list-start" role="alert">
-        {thread.trouble.value}{" "}
-        <button type="button" class="link" onClick={() => void thread.load()}>
-          Try again
-        </button>
-      </p>
-    );
-  }
-  if (thread.hasOlder.value) {
-    return (
-      <p class="list-start">
-        <button type="button" class="link" onClick={() => void thread.loadOlder()}>
-          {thread.loadingOlder.value ? "Loading…" : "Show earlier messages"}
-        </button>
-      </p>
-    );
-  }
-  const empty = thread.messages.value.length === 0 && thread.outgoing.value.length === 0;
-  return <p class="list-start">{empty ? "Nothing said yet. The first word is yours." : "This is where it began."}</p>;
 }

@@ -48,7 +48,13 @@ export function PeopleSearch({ chosen, busy, pick }: PeopleSearchProps) {
         label="Find people"
         value={query}
         error={trouble.value}
-        input={{ type: "search", autoComplete: "off", autoCapitalize: "none", placeholder: "A name", autoFocus: true }}
+        input={{
+          type: "search",
+          autoComplete: "off",
+          autoCapitalize: "none",
+          placeholder: "A name",
+          autoFocus: true,
+        }}
       />
       <p class="visually-hidden" role="status">
         {found.value !== null && `${found.value.length} found`}

@@ -14,7 +14,11 @@ export function Sidebar() {
     <aside class="sidebar" aria-label="Conversations">
       <header class="sidebar-head">
         <Brand />
-        <button type="button" class="button button-small" onClick={() => dialog.current?.showModal()}>
+        <button
+          type="button"
+          class="button button-small"
+          onClick={() => dialog.current?.showModal()}
+        >
           <Icon name="compose" />
           New conversation
         </button>
@@ -66,7 +70,13 @@ function AccountBar() {
         <bdi class="account-title">{nameOf(user)}</bdi>
         <bdi class="account-handle">@{user.username}</bdi>
       </span>
-      <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" onClick={() => void logOut()}>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Sign out"
+        title="Sign out"
+        onClick={() => void logOut()}
+      >
         <Icon name="leave" />
       </button>
     </footer>

@@ -30,7 +30,9 @@ export function SignUpForm() {
     const form = event.currentTarget;
     const display_name = name.value.trim() || undefined;
     const entry = { username: username.value.trim(), email: email.value.trim(), display_name };
-    void submit(() => signUp({ ...entry, password: password.value })).then(() => focusInvalid(form));
+    void submit(() => signUp({ ...entry, password: password.value })).then(() =>
+      focusInvalid(form),
+    );
   };
 
   return (
@@ -40,7 +42,13 @@ export function SignUpForm() {
         value={username}
         hint="Others find you by it."
         error={errorAt("username")}
-        input={{ name: "username", autoComplete: "username", autoCapitalize: "none", required: true, autoFocus: true }}
+        input={{
+          name: "username",
+          autoComplete: "username",
+          autoCapitalize: "none",
+          required: true,
+          autoFocus: true,
+        }}
       />
       <Field
         label="Name to show (optional)"

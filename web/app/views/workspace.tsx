@@ -1,4 +1,5 @@
-import { shown } from "../state/route";
+import { useEffect, useRef } from "preact/hooks";
+import { addressOf, shown } from "../state/route";
 import { ChatPane } from "./chat-pane";
 import { ConnectionBanner } from "./connection-banner";
 import { Sidebar } from "./sidebar";
@@ -6,6 +7,16 @@ import { Sidebar } from "./sidebar";
 /** The two columns; on a phone one of them at a time. */
 export function Workspace() {
   const id = shown.value;
+  const before = useRef(id);
+
+  // Back from a conversation, the focus is on it in the list.
+  useEffect(() => {
+    if (id === null && before.current !== null) {
+      document.querySelector<HTMLElement>(`a[href="${addressOf(before.current)}"]`)?.focus();
+    }
+    before.current = id;
+  }, [id]);
+
   return (
     <div class={id === null ? "workspace" : "workspace workspace-chat"}>
       <ConnectionBanner />
@@ -18,7 +29,7 @@ export function Workspace() {
 function NothingShown() {
   return (
     <main class="nothing">
-      <p class="nothing-title">Pick up a conversation</p>
+      <h1 class="nothing-title">Pick up a conversation</h1>
       <p>or start a new one. Everything you say is kept, in order.</p>
     </main>
   );

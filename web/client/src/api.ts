@@ -56,7 +56,10 @@ export class Api {
   }
 
   removeMember(id: number, accountId: number): Promise<void> {
-    return this.session.call({ method: "DELETE", path: `/conversations/${id}/members/${accountId}` });
+    return this.session.call({
+      method: "DELETE",
+      path: `/conversations/${id}/members/${accountId}`,
+    });
   }
 
   leave(id: number): Promise<void> {

@@ -204,8 +204,11 @@ export class Chat extends Emitter<ChatEvents> {
 
   private readonly handlers: Record<string, (frame: never) => void> = {
     ack: (frame: Ack & { id: string }) => this.outbox.settle(frame.id, frame),
-    error: (frame: { id?: string | null; code: string; message: string }) =>
-      this.outbox.refuse(frame.id ?? "", new Problem(frame.code, frame.message)),
+    error: (frame: { id?: string | null; code: string; message: string }) => {
+      const problem = new Problem(frame.code, frame.message);
+      if (typeof frame.id === "string") this.outbox.refuse(frame.id, problem);
+      else if (frame.code === "frame_too_large") this.outbox.refuseLargest(problem);
+    },
     message: (message: Message) => {
       if (message.client_id !== null && message.sender_id === this.session.user?.id) {
         this.outbox.settle(message.client_id, message);

@@ -70,6 +70,14 @@ export class Outbox {
     entry.cancelTimer = this.options.clock.after(delay, () => this.transmit(entry));
   }
 
+  /** A frame was too large to be read, so its refusal has no id: it can only be the largest. */
+  refuseLargest(problem: Problem): void {
+    const entries = [...this.entries.values()];
+    const sizes = entries.map(({ frame }) => frame.content.length);
+    const largest = entries[sizes.indexOf(Math.max(...sizes))];
+    if (largest !== undefined) this.give(largest.frame.id, problem);
+  }
+
   /** Nobody will answer any more. */
   abandon(problem: Problem): void {
     for (const id of [...this.entries.keys()]) this.give(id, problem);

@@ -30,7 +30,7 @@ export interface SessionEvents {
  */
 export class Session extends Emitter<SessionEvents> {
   user: User | null = null;
-  private access: { token: string; endsAt: number } | null = null;
+  private access: { token: string; renewAt: number } | null = null;
   private renewal: Promise<string> | null = null;
 
   constructor(
@@ -45,7 +45,9 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   async signUp(form: SignUp): Promise<User> {
-    return this.start(await this.http.send<Grant>({ method: "POST", path: "/auth/signup", body: form }));
+    return this.start(
+      await this.http.send<Grant>({ method: "POST", path: "/auth/signup", body: form }),
+    );
   }
 
   /** `login` is a user name or an e-mail address. */
@@ -78,10 +80,8 @@ export class Session extends Emitter<SessionEvents> {
 
   /** An access token that is good for a while yet. */
   async token(): Promise<string> {
-    if (this.access !== null && this.access.endsAt - EXPIRY_MARGIN_MS > this.clock.now()) {
-      return this.access.token;
-    }
-    return this.renew();
+    if (this.access === null || this.access.renewAt <= this.clock.now()) return this.renew();
+    return this.access.token;
   }
 
   /** The server refused this token: the next call gets another. */
@@ -144,10 +144,9 @@ export class Session extends Emitter<SessionEvents> {
     }
     const first = this.user === null;
     this.user = grant.user;
-    this.access = {
-      token: grant.access_token,
-      endsAt: this.clock.now() + grant.expires_in * 1000,
-    };
+    const lifetime = grant.expires_in * 1000;
+    const renewAt = this.clock.now() + Math.max(lifetime - EXPIRY_MARGIN_MS, lifetime / 2);
+    this.access = { token: grant.access_token, renewAt };
     this.store.save(grant.refresh_token);
     if (first) this.emit("started", grant.user);
     return grant.user;

@@ -121,7 +121,12 @@ test("an expiring token is renewed on the live connection", async () => {
   await connect();
   socket().receive({ type: "expiring", in_s: 60 });
   await settled();
-  assert.deepEqual(socket().frames("auth").map((frame) => frame["token"]), ["access-1", "access-2"]);
+  assert.deepEqual(
+    socket()
+      .frames("auth")
+      .map((frame) => frame["token"]),
+    ["access-1", "access-2"],
+  );
   assert.equal(sockets.length, 1);
 });
 

@@ -185,8 +185,11 @@ export class FakeServer {
       return json([...this.stored.keys()].map((id) => this.conversation(id)));
     }
     const [, id, messages] = /^\/conversations\/(\d+)(\/messages)?$/.exec(call.path) ?? [];
-    if (id === undefined || !this.stored.has(Number(id))) return problem(404, "conversation_not_found");
-    return json(messages === undefined ? this.conversation(Number(id)) : this.page(Number(id), call));
+    if (id === undefined || !this.stored.has(Number(id)))
+      return problem(404, "conversation_not_found");
+    return json(
+      messages === undefined ? this.conversation(Number(id)) : this.page(Number(id), call),
+    );
   }
 
   private grant(): object {

@@ -8,7 +8,10 @@ declare module "node:assert/strict" {
     equal(actual: unknown, expected: unknown, message?: string): void;
     deepEqual(actual: unknown, expected: unknown, message?: string): void;
     ok(value: unknown, message?: string): void;
-    rejects(promise: Promise<unknown>, check: (error: Error & { code?: string }) => boolean): Promise<void>;
+    rejects(
+      promise: Promise<unknown>,
+      check: (error: Error & { code?: string }) => boolean,
+    ): Promise<void>;
   }
   const assert: Assert;
   export default assert;

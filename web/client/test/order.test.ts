@@ -58,7 +58,10 @@ test("healing goes on over as many pages as it takes", async () => {
   await socket().welcome();
   for (let turn = 0; turn < 10; turn++) await settled();
   assert.equal(seqs.length, 450);
-  assert.deepEqual(seqs, [...seqs].sort((a, b) => a - b));
+  assert.deepEqual(
+    seqs,
+    [...seqs].sort((a, b) => a - b),
+  );
 });
 
 test("a failed healing is tried again", async () => {
@@ -88,7 +91,10 @@ test("a reconnect brings an open conversation what it has missed, in order", asy
   server.store(1, 2);
   await connect();
   const page = await chat.follow(7);
-  assert.deepEqual(page.messages.map((it) => it.seq), [1, 2]);
+  assert.deepEqual(
+    page.messages.map((it) => it.seq),
+    [1, 2],
+  );
   await socket().cut();
   server.store(3, 4, 5);
   chat.connection.retryNow();

@@ -25,7 +25,10 @@ test("acks find their sends in any order", async () => {
   await connect();
   const sends = [chat.send(7, "a", "id-a"), chat.send(7, "b", "id-b")];
   socket().receive(ack("id-b", 1), ack("id-a", 2));
-  assert.deepEqual((await Promise.all(sends)).map(({ seq }) => seq), [2, 1]);
+  assert.deepEqual(
+    (await Promise.all(sends)).map(({ seq }) => seq),
+    [2, 1],
+  );
 });
 
 test("sends without an ack go out again with the same id, in order", async () => {
@@ -37,7 +40,12 @@ test("sends without an ack go out again with the same id, in order", async () =>
   chat.connection.retryNow();
   await settled();
   await socket().welcome();
-  assert.deepEqual(socket().frames("message").map((frame) => frame["id"]), ["id-a", "id-c"]);
+  assert.deepEqual(
+    socket()
+      .frames("message")
+      .map((frame) => frame["id"]),
+    ["id-a", "id-c"],
+  );
   socket().receive(ack("id-a", 2), ack("id-c", 3));
   assert.equal((await Promise.all(sends)).length, 3);
 });
@@ -46,7 +54,12 @@ test("a send while cut off waits for the connection", async () => {
   const { chat, connect, socket } = await fixture();
   chat.send(7, "early", "id-early");
   await connect();
-  assert.deepEqual(socket().frames("message").map((frame) => frame["id"]), ["id-early"]);
+  assert.deepEqual(
+    socket()
+      .frames("message")
+      .map((frame) => frame["id"]),
+    ["id-early"],
+  );
 });
 
 test("the message itself is as good as its ack", async () => {
@@ -92,6 +105,15 @@ test("a refusal that may pass is asked again, but not for ever", async () => {
   await assert.rejects(sent, (error) => error.code === "unavailable");
 });
 
+test("a frame too large to be read is refused without its id, and found by its size", async () => {
+  const { chat, connect, socket } = await fixture();
+  await connect();
+  void chat.send(7, "small", "id-a");
+  const sent = chat.send(7, "large".repeat(20_000), "id-b");
+  socket().receive({ type: "error", id: null, code: "frame_too_large", message: "Too large" });
+  await assert.rejects(sent, (error) => error.code === "frame_too_large");
+});
+
 test("no answer in time: the connection is taken for dead", async () => {
   const { chat, clock, connect, socket, sockets } = await fixture();
   await connect();
@@ -100,7 +122,12 @@ test("no answer in time: the connection is taken for dead", async () => {
   assert.equal(sockets.length, 2);
   assert.ok(sockets[0]!.closedByClient);
   await socket().welcome();
-  assert.deepEqual(socket().frames("message").map((frame) => frame["id"]), ["id-a"]);
+  assert.deepEqual(
+    socket()
+      .frames("message")
+      .map((frame) => frame["id"]),
+    ["id-a"],
+  );
 });
 
 test("a message that no connection gets answered is given back", async () => {
@@ -121,12 +148,22 @@ test("read positions go forward only, and again until confirmed", async () => {
   chat.markRead(7, 3);
   chat.markRead(7, 2);
   chat.markRead(7, 3);
-  assert.deepEqual(socket().frames("read").map((frame) => frame["seq"]), [3]);
+  assert.deepEqual(
+    socket()
+      .frames("read")
+      .map((frame) => frame["seq"]),
+    [3],
+  );
   await socket().cut();
   chat.connection.retryNow();
   await settled();
   await socket().welcome();
-  assert.deepEqual(socket().frames("read").map((frame) => frame["seq"]), [3]);
+  assert.deepEqual(
+    socket()
+      .frames("read")
+      .map((frame) => frame["seq"]),
+    [3],
+  );
   socket().receive({ type: "read", conversation_id: 7, user_id: 1, seq: 3 });
   await socket().cut();
   chat.connection.retryNow();

@@ -21,7 +21,10 @@ test("a token about to expire is renewed before the call", async () => {
   const { chat, server, clock } = await fixture();
   await clock.advance(590_000);
   await chat.api.me();
-  assert.deepEqual(server.calls("/auth/me").map((call) => call.token), ["access-2"]);
+  assert.deepEqual(
+    server.calls("/auth/me").map((call) => call.token),
+    ["access-2"],
+  );
 });
 
 test("a call that is refused twice fails with the server's code", async () => {

@@ -1,0 +1,10 @@
+#!/bin/bash
+# dist.sh: `make dist`, the archive for PGXN: what is committed, nothing else.
+
+. "$(dirname "$0")/lib.sh"
+
+cd "$root" || exit
+scripts/versions >/dev/null || die "the versions differ: make versions"
+name=pg_parley-$(extension_version)
+git archive --format zip --prefix "$name/" --output "$name.zip" HEAD
+say "$name.zip"

@@ -1,0 +1,12 @@
+// All browser tests, in one process with one browser, one after the other.
+import { after } from "node:test";
+import { closeBrowser } from "./browser.mjs";
+
+await import("./sign-in.test.mjs");
+await import("./chat.test.mjs");
+await import("./history.test.mjs");
+await import("./reconnect.test.mjs");
+await import("./layout.test.mjs");
+await import("./accessibility.test.mjs");
+
+after(closeBrowser);

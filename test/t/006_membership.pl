@@ -1,0 +1,185 @@
+# Who belongs to a conversation gets everything committed since they came, and nothing
+# committed after they went, to the transaction.
+use FindBin;
+use lib "$FindBin::Bin/../perl";
+use Mojo::Base -strict, -signatures;
+
+use Test::More;
+use Time::HiRes qw(usleep);
+
+use Parley;
+use Parley::Answer qw(shape);
+use Parley::Socket;
+
+my $parley = Parley->start;
+my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
+my $group = $alice->group('group', $bob, $carol);
+my $open  = $alice->group('open', $bob, $carol);
+my $count = 0;
+
+# Says something where everybody is and waits until these sockets have it: then they
+# have all that was committed before.
+sub settle (@sockets)
+{
+	my $marker = 'settled ' . ++$count;
+	$alice->say($open, $marker);
+	$_->message($marker) for @sockets;
+	return;
+}
+
+sub contents ($socket) { return [ map { $_->{content} } $socket->messages($group) ] }
+
+sub remove ($user) { return $alice->delete("/conversations/$group/members/" . $user->id) }
+sub add ($user) { return $alice->post("/conversations/$group/members", { username => $user->username }) }
+
+subtest 'removed' => sub {
+	my ($hers, $his, $second) = ($carol->connect, $bob->connect, $bob->connect);
+
+	$alice->say($group, 'one');
+	remove($bob);
+	$alice->say($group, 'two');
+	settle($hers, $his, $second);
+	is_deeply contents($his), ['one'], 'nothing after the removal';
+	is_deeply contents($second), ['one'], 'not in another tab either';
+	is_deeply contents($hers), [ 'one', 'two' ], 'the others go on';
+	my ($event) = $his->frames('member');
+	is_deeply shape($event),
+	  { type => 'text', conversation_id => 'int', user_id => 'int', role => 'text', state => 'text', ver => 'int' },
+	  'the shape of the event';
+	is_deeply [ @$event{qw(conversation_id user_id state)} ], [ $group, $bob->id, 'removed' ], 'he is told';
+	is_deeply $hers->frames('member'), $event, 'so are the others';
+
+	$his->send({ type => 'message', conversation_id => $group, content => 'still here?' });
+	is $his->next('error')->{code}, 'conversation_not_found', 'he cannot send';
+	$his->send({ type => 'read', conversation_id => $group, seq => 1 });
+	is $his->next('error')->{code}, 'conversation_not_found', 'nor read';
+	$carol->post("/conversations/$group/read", { seq => 1 });
+	settle($his);
+	is_deeply [ $his->frames('read') ], [], 'he does not see how far others read';
+	$_->close for $hers, $his, $second;
+};
+
+subtest 'brought back' => sub {
+	my $his = $bob->connect;
+
+	$alice->say($group, 'three');
+	settle($his);
+	is_deeply contents($his), [], 'who comes back later is still out';
+	add($bob);
+	$alice->say($group, 'four');
+	settle($his);
+	is_deeply contents($his), ['four'], 'everything after';
+	my ($event) = $his->frames('member');
+	is $event->{state}, 'joined', 'he is told';
+	is_deeply [ map { $_->{type} } grep { ($_->{conversation_id} // 0) == $group } $his->frames ],
+	  [qw(member message)], 'before the first message';
+	$his->close;
+};
+
+subtest 'in one transaction' => sub {
+	my $his = $bob->connect;
+
+	$parley->sql_as($alice, "SELECT FROM chat.send($group, 'before');
+		SELECT FROM chat.remove_member($group, @{[$bob->id]}); SELECT FROM chat.send($group, 'after')");
+	settle($his);
+	is_deeply contents($his), ['before'], 'up to the removal';
+	$parley->sql_as($alice, "SELECT FROM chat.send($group, 'before');
+		SELECT FROM chat.add_member($group, 'bob'); SELECT FROM chat.send($group, 'since')");
+	settle($his);
+	is_deeply contents($his), [ 'before', 'since' ], 'from the addition on';
+	$parley->sql_as($alice, "SELECT FROM chat.remove_member($group, @{[$bob->id]});
+		SELECT FROM chat.add_member($group, 'bob'); SELECT FROM chat.send($group, 'in and out')");
+	settle($his);
+	is contents($his)->[-1], 'in and out', 'out and in again';
+	$parley->node->psql('chat', "BEGIN; SELECT FROM chat.act_as(@{[$alice->id]});
+		SELECT FROM chat.remove_member($group, @{[$bob->id]}); ROLLBACK");
+	$alice->say($group, 'not removed');
+	settle($his);
+	is contents($his)->[-1], 'not removed', 'a removal that is rolled back is none';
+	$his->close;
+};
+
+subtest 'leaves' => sub {
+	my ($hers, $his) = ($carol->connect, $bob->connect);
+
+	$carol->post("/conversations/$group/leave");
+	$alice->say($group, 'gone');
+	settle($hers, $his);
+	is_deeply contents($hers), [], 'nothing after';
+	is_deeply contents($his), ['gone'], 'the others go on';
+	is +($his->frames('member'))[0]{state}, 'left', 'the others are told';
+	$_->close for $hers, $his;
+};
+
+subtest 'a new conversation' => sub {
+	my ($hers, $his) = ($carol->connect, $bob->connect);
+	my $new    = $alice->group('new', $bob);
+	my $direct = $carol->direct($bob);
+
+	$alice->say($new, 'welcome');
+	$carol->say($direct, 'psst');
+	settle($hers, $his);
+	is_deeply [ map { $_->{content} } $his->messages($new) ], ['welcome'], 'a group comes alive';
+	is_deeply [ map { $_->{content} } $his->messages($direct) ], ['psst'], 'a direct conversation too';
+	is_deeply [ map { $_->{conversation_id} } grep { $_->{user_id} == $bob->id } $his->frames('member') ],
+	  [ $new, $direct ], 'he is told that he belongs to them';
+	is_deeply [ $hers->messages($new) ], [], 'for its members only';
+	$_->close for $hers, $his;
+};
+
+# ---- while somebody connects
+
+# Bob's membership changes at some moment of his connecting.  Something is said at once,
+# and again when he is welcomed.  Stopping the daemon for a moment lets the answer about
+# his memberships and the feed reach it together, in whichever order.  Returns what he
+# heard of the two.
+sub race ($change, $secret)
+{
+	my $socket = Parley::Socket->open($parley);
+	my $pid    = $parley->pid;
+
+	$socket->send({ type => 'auth', token => $bob->token });
+	Mojo::IOLoop->one_tick;
+	kill 'STOP', $pid if rand() < 0.7;
+	usleep(rand(3000));
+	$change->query_safe('SELECT pg_temp.change()');
+	$change->query_safe("SELECT pg_temp.say('early $secret')");
+	kill 'CONT', $pid;
+	$socket->next('welcome');
+	$change->query_safe("SELECT pg_temp.say('late $secret')");
+	settle($socket);
+	my @heard = grep { /$secret/ } @{ contents($socket) };
+	$socket->close;
+	return "@heard";
+}
+
+sub changing ($sql)
+{
+	my $session = $parley->psql;
+
+	$session->query_safe("CREATE FUNCTION pg_temp.change() RETURNS void BEGIN ATOMIC
+			SELECT chat.act_as(@{[$alice->id]}); $sql;
+		END;
+		CREATE FUNCTION pg_temp.say(secret text) RETURNS void BEGIN ATOMIC
+			SELECT chat.act_as(@{[$alice->id]}); SELECT FROM chat.send($group, secret);
+		END");
+	return $session;
+}
+
+subtest 'while connecting' => sub {
+	my $remove = changing("SELECT chat.remove_member($group, @{[$bob->id]})");
+	my $add    = changing("SELECT FROM chat.add_member($group, 'bob')");
+	my $rounds = 60;
+	my (@leaked, @missed);
+
+	for my $round (1 .. $rounds)
+	{
+		push @leaked, race($remove, "secret$round") || ();
+		push @missed, $round if race($add, "shared$round") !~ /late/;
+	}
+	is_deeply \@leaked, [], "removed $rounds times: nothing leaks";
+	is_deeply \@missed, [], "added $rounds times: nothing is missed";
+	$_->quit for $remove, $add;
+};
+
+done_testing;

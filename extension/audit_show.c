@@ -46,6 +46,7 @@ static SpiQuery show_rows = {
 	.argtypes = {INT8OID, TEXTARRAYOID, INT8OID, INETOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
 				 INT4OID},
 	.read_only = true,
+	.by_value = true,
 };
 
 static bool

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "member.h"
+
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -238,6 +240,28 @@ HandOver(int64 conversation_id, int64 caller)
 	}
 }
 
+static void
+Go(int64 conversation_id, int64 account_id, Role role, int64 ver)
+{
+	if (role == ROLE_OWNER)
+		HandOver(conversation_id, account_id);
+	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiText("left"),
+							   SpiInt64(ver)));
+	AuditWrite(.kind = AUDIT_MEMBER_LEFT, .conversation_id = conversation_id,
+			   .account_id = account_id);
+}
+
+void
+MemberQuit(int64 conversation_id, int64 account_id)
+{
+	int64 ver = TakeVer(conversation_id);
+	bool is_group;
+	Role role = FindRole(conversation_id, account_id, &is_group);
+
+	if (role != ROLE_NONE)
+		Go(conversation_id, account_id, role, ver);
+}
+
 Datum
 chat_leave(PG_FUNCTION_ARGS)
 {
@@ -247,11 +271,7 @@ chat_leave(PG_FUNCTION_ARGS)
 
 	SpiBegin();
 	ver = TakeVer(conversation_id);
-	if (RequireRole(conversation_id, caller, ROLE_MEMBER) == ROLE_OWNER)
-		HandOver(conversation_id, caller);
-	SpiRun(&set_state,
-		   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText("left"), SpiInt64(ver)));
-	AuditWrite(.kind = AUDIT_MEMBER_LEFT, .conversation_id = conversation_id, .account_id = caller);
+	Go(conversation_id, caller, RequireRole(conversation_id, caller, ROLE_MEMBER), ver);
 	SpiEnd();
 	PG_RETURN_VOID();
 }

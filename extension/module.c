@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "fmgr.h"
+#include "hashslot.h"
 #include "identity.h"
 #include "password.h"
 #include "post.h"
@@ -23,6 +24,7 @@ void
 _PG_init(void)
 {
 	IdentityInit();
+	HashSlotInit();
 	PasswordInit();
 	SessionInit();
 	PostInit();

@@ -16,6 +16,7 @@
 #include "crypto.h"
 #include "errors.h"
 #include "guc.h"
+#include "hashslot.h"
 #include "password.h"
 
 #define SALT_SIZE 16
@@ -117,6 +118,7 @@ static void
 Hash(const char *password, const uint8 salt[SALT_SIZE], char *encoded, size_t size)
 {
 	HashCost cost = CurrentCost();
+	int slot = HashSlotTake();
 	sigset_t previous;
 	int result;
 
@@ -124,6 +126,7 @@ Hash(const char *password, const uint8 salt[SALT_SIZE], char *encoded, size_t si
 	result = argon2id_hash_encoded(cost.iterations, cost.memory_kb, cost.parallelism, password,
 								   strlen(password), salt, SALT_SIZE, HASH_SIZE, encoded, size);
 	ReleaseSignals(&previous);
+	HashSlotRelease(slot);
 	if (result != ARGON2_OK)
 		Fail(result);
 }
@@ -167,6 +170,7 @@ PasswordVerify(const char *phc, const char *password)
 	size_t size = strlen(password);
 	sigset_t previous;
 	HashCost cost;
+	int slot;
 	int result;
 
 	if (phc == NULL || size > PASSWORD_MAX_BYTES || !ParseCost(phc, &cost))
@@ -174,9 +178,11 @@ PasswordVerify(const char *phc, const char *password)
 		PretendToVerify();
 		return false;
 	}
+	slot = HashSlotTake();
 	HoldSignals(&previous);
 	result = argon2id_verify(phc, password, size);
 	ReleaseSignals(&previous);
+	HashSlotRelease(slot);
 	if (result == ARGON2_MEMORY_ALLOCATION_ERROR || result == ARGON2_THREAD_FAIL)
 		Fail(result);
 	return result == ARGON2_OK;

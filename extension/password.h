@@ -4,8 +4,9 @@
  *	  strings, "$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>".
  *
  *	  A hash costs what the settings pg_parley.argon2_memory, argon2_iterations and
- *	  argon2_parallelism say; by default 19 MiB and tens of milliseconds.  Whoever
- *	  calls these on behalf of a stranger throttles first.
+ *	  argon2_parallelism say; by default 19 MiB and tens of milliseconds.  Only so many
+ *	  run at once (hashslot.h).  Whoever calls these on behalf of a stranger throttles
+ *	  first.
  */
 #ifndef PARLEY_PASSWORD_H
 #define PARLEY_PASSWORD_H

@@ -23,18 +23,15 @@
 #include "account.h"
 #include "argument.h"
 #include "audit.h"
-#include "codec.h"
-#include "crypto.h"
 #include "errors.h"
 #include "guc.h"
 #include "identity.h"
 #include "keyring.h"
-#include "password.h"
 #include "result.h"
+#include "secret.h"
 #include "spi.h"
+#include "token.h"
 
-#define REFRESH_TOKEN_BYTES 32
-#define REFRESH_TOKEN_LENGTH CODEC_BASE64URL_LENGTH(REFRESH_TOKEN_BYTES)
 #define CLIENT_INFO_MAX 1024 /* bytes; more is cut, it is only shown */
 
 static int access_token_lifetime_s = 15 * 60;
@@ -63,6 +60,12 @@ SessionInit(void)
 	DefineSettings(settings, lengthof(settings));
 }
 
+NullableDatum
+SessionIdleDays(void)
+{
+	return SpiInt32(session_idle_days);
+}
+
 static int64
 UnixNow(void)
 {
@@ -72,36 +75,50 @@ UnixNow(void)
 
 /* ---- access tokens ------------------------------------------------------ */
 
+int64
+SessionTokenExpiry(void)
+{
+	return UnixNow() + access_token_lifetime_s;
+}
+
 static char *
 IssueAccessToken(int64 account_id, int64 session_id)
 {
-	int64 now = UnixNow();
 	JwtClaims claims = {
 		.account_id = account_id,
 		.session_id = session_id,
-		.issued_at_s = now,
-		.expires_at_s = now + access_token_lifetime_s,
+		.issued_at_s = UnixNow(),
+		.expires_at_s = SessionTokenExpiry(),
 	};
 
 	return JwtIssue(KeyringSigner(), &claims);
 }
 
+/* A session past its limits has ended, though nobody has come to say so. */
 static SpiQuery session_lives = {
-	.sql = "SELECT FROM chat.session s JOIN chat.account a ON a.id = s.account_id "
-		   "WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND a.closed_at IS NULL",
-	.argtypes = {INT8OID, INT8OID},
+	.sql =
+		"SELECT FROM chat.session s JOIN chat.account a ON a.id = s.account_id "
+		"WHERE s.id = $1 AND s.account_id = $2 AND " SESSION_LIVES("$3") " "
+																		 "AND a.closed_at IS NULL",
+	.argtypes = {INT8OID, INT8OID, INT4OID},
 };
 
-static void
-RequireLivingSession(const JwtClaims *claims)
+bool
+SessionLives(int64 session_id, int64 account_id)
 {
 	bool lives;
 
 	SpiBegin();
 	lives = SpiRun(&session_lives,
-				   SpiArgs(SpiInt64(claims->session_id), SpiInt64(claims->account_id))) > 0;
+				   SpiArgs(SpiInt64(session_id), SpiInt64(account_id), SessionIdleDays())) > 0;
 	SpiEnd();
-	if (!lives)
+	return lives;
+}
+
+static void
+RequireLivingSession(const JwtClaims *claims)
+{
+	if (!SessionLives(claims->session_id, claims->account_id))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_SESSION_REVOKED),
 						errmsg("the session of this token has ended")));
 }
@@ -138,16 +155,6 @@ chat_authenticate(PG_FUNCTION_ARGS)
 
 /* ---- refresh tokens ----------------------------------------------------- */
 
-static bytea *
-HashToken(const char *token)
-{
-	bytea *hash = palloc(VARHDRSZ + CRYPTO_SHA256_SIZE);
-
-	SET_VARSIZE(hash, VARHDRSZ + CRYPTO_SHA256_SIZE);
-	CryptoSha256(CryptoBytesOf(token, strlen(token)), (uint8 *) VARDATA(hash));
-	return hash;
-}
-
 static NullableDatum
 SpiBytea(bytea *value)
 {
@@ -164,14 +171,11 @@ static SpiQuery insert_refresh_token = {
 static char *
 IssueRefreshToken(int64 session_id, bytea *parent)
 {
-	uint8 random[REFRESH_TOKEN_BYTES];
-	char *token = palloc0(REFRESH_TOKEN_LENGTH + 1);
+	char *token = TokenMake();
 
-	CryptoRandom(random, sizeof(random));
-	CodecBase64UrlEncode(token, random, sizeof(random));
 	SpiBegin();
 	SpiRun(&insert_refresh_token,
-		   SpiArgs(SpiBytea(HashToken(token)), SpiInt64(session_id), SpiBytea(parent)));
+		   SpiArgs(SpiBytea(TokenHash(token)), SpiInt64(session_id), SpiBytea(parent)));
 	SpiEnd();
 	return token;
 }
@@ -257,53 +261,39 @@ chat_signup(PG_FUNCTION_ARGS)
 }
 
 static SpiQuery find_login = {
-	.sql = "SELECT a.id, s.password_hash FROM chat.account a "
-		   "JOIN chat.account_secret s ON s.account_id = a.id "
+	.sql = "SELECT a.id FROM chat.account a "
 		   "WHERE (lower(a.username) = lower($1) OR lower(a.email) = lower($1)) "
 		   "AND a.closed_at IS NULL ORDER BY lower(a.username) = lower($1) DESC LIMIT 1",
 	.argtypes = {TEXTOID},
 };
 
-static SpiQuery update_secret = {
-	.sql = "UPDATE chat.account_secret SET password_hash = $2 WHERE account_id = $1",
-	.argtypes = {INT8OID, TEXTOID},
-};
-
-static void
-Rehash(int64 account_id, const char *password)
+/* 0 if there is none. */
+static int64
+FindLogin(const char *login)
 {
-	char *hash = PasswordHash(password);
+	int64 account_id = 0;
 
 	SpiBegin();
-	SpiRun(&update_secret, SpiArgs(SpiInt64(account_id), SpiText(hash)));
+	if (SpiRun(&find_login, SpiArgs(SpiText(login))) > 0)
+		account_id = SpiGetInt64(0, 1);
 	SpiEnd();
+	return account_id;
 }
 
-/* An unknown user costs the time of a known one: PasswordVerify sees to that. */
+/* An unknown user costs the time of a known one: SecretVerify sees to that. */
 Datum
 chat_login(PG_FUNCTION_ARGS)
 {
 	char *login = ArgumentRequireText(fcinfo, 0, "login");
 	char *password = ArgumentRequireText(fcinfo, 1, "password");
-	int64 account_id = 0;
-	char *hash = NULL;
+	int64 account_id = FindLogin(login);
 
-	SpiBegin();
-	if (SpiRun(&find_login, SpiArgs(SpiText(login))) > 0)
-	{
-		account_id = SpiGetInt64(0, 1);
-		hash = SpiKeepText(0, 2);
-	}
-	SpiEnd();
-
-	if (!PasswordVerify(hash, password))
+	if (!SecretVerify(account_id, password))
 	{
 		AuditWrite(.kind = AUDIT_LOGIN_FAILED, .account_id = account_id,
 				   .agent = ArgumentText(fcinfo, 2));
 		return ReturnRefusal(fcinfo, PARLEY_ERROR_INVALID_CREDENTIALS);
 	}
-	if (PasswordNeedsRehash(hash))
-		Rehash(account_id, password);
 	return OpenSession(fcinfo, AUDIT_LOGIN, account_id, 2);
 }
 
@@ -316,13 +306,12 @@ static SpiQuery find_refresh_token = {
 
 /* The lock makes two refreshes of one session take turns. */
 static SpiQuery lock_session = {
-	.sql = "SELECT account_id, "
-		   "ended_at IS NULL AND expires_at > now() "
-		   "AND last_used_at > now() - make_interval(days => $3) AS lives, "
-		   "current_hash IS NOT DISTINCT FROM t.parent_hash OR current_hash = t.token_hash "
-		   "AS tradable "
-		   "FROM chat.session s JOIN chat.refresh_token t ON t.session_id = s.id "
-		   "WHERE s.id = $1 AND t.token_hash = $2 FOR NO KEY UPDATE OF s",
+	.sql = "SELECT account_id, " SESSION_LIVES(
+		"$3") " AS lives, "
+			  "current_hash IS NOT DISTINCT FROM t.parent_hash OR current_hash = t.token_hash "
+			  "AS tradable "
+			  "FROM chat.session s JOIN chat.refresh_token t ON t.session_id = s.id "
+			  "WHERE s.id = $1 AND t.token_hash = $2 FOR NO KEY UPDATE OF s",
 	.argtypes = {INT8OID, BYTEAOID, INT4OID},
 };
 
@@ -337,10 +326,10 @@ static SpiQuery end_session = {
 	.argtypes = {INT8OID, TEXTOID},
 };
 
-static SpiQuery end_all_sessions = {
-	.sql = "UPDATE chat.session SET ended_at = now(), end_reason = 'logout' "
-		   "WHERE account_id = $1 AND ended_at IS NULL",
-	.argtypes = {INT8OID},
+static SpiQuery end_sessions = {
+	.sql = "UPDATE chat.session SET ended_at = now(), end_reason = $3 "
+		   "WHERE account_id = $1 AND id <> $2 AND ended_at IS NULL",
+	.argtypes = {INT8OID, INT8OID, TEXTOID},
 };
 
 static void
@@ -348,6 +337,14 @@ EndSession(int64 session_id, const char *reason)
 {
 	SpiBegin();
 	SpiRun(&end_session, SpiArgs(SpiInt64(session_id), SpiText(reason)));
+	SpiEnd();
+}
+
+void
+SessionEndOthers(int64 account_id, int64 session_id, const char *reason)
+{
+	SpiBegin();
+	SpiRun(&end_sessions, SpiArgs(SpiInt64(account_id), SpiInt64(session_id), SpiText(reason)));
 	SpiEnd();
 }
 
@@ -372,8 +369,7 @@ TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
 		return TRADE_UNKNOWN;
 	}
 	*session_id = SpiGetInt64(0, 1);
-	SpiRun(&lock_session,
-		   SpiArgs(SpiInt64(*session_id), SpiBytea(hash), SpiInt32(session_idle_days)));
+	SpiRun(&lock_session, SpiArgs(SpiInt64(*session_id), SpiBytea(hash), SessionIdleDays()));
 	*account_id = SpiGetInt64(0, 1);
 	if (!SpiGetBool(0, 2))
 		trade = TRADE_ENDED;
@@ -388,7 +384,7 @@ TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
 Datum
 chat_refresh(PG_FUNCTION_ARGS)
 {
-	bytea *hash = HashToken(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	bytea *hash = TokenHash(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	int64 session_id;
 	int64 account_id;
 
@@ -429,9 +425,7 @@ chat_logout_all(PG_FUNCTION_ARGS)
 {
 	int64 account_id = IdentityRequire();
 
-	SpiBegin();
-	SpiRun(&end_all_sessions, SpiArgs(SpiInt64(account_id)));
-	SpiEnd();
+	SessionEndOthers(account_id, 0, "logout");
 	AuditWrite(.kind = AUDIT_LOGOUT_ALL, .account_id = account_id);
 	PG_RETURN_VOID();
 }

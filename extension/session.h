@@ -18,4 +18,25 @@ extern void SessionInit(void);
  */
 extern JwtClaims SessionVerify(text *token);
 
+/* Does the session go on, and is the account open? */
+extern bool SessionLives(int64 session_id, int64 account_id);
+
+/* When an access token made now would expire, in Unix seconds. */
+extern int64 SessionTokenExpiry(void);
+
+/* Ends the account's sessions, all but session_id; 0 ends all.  The reason is one of the table's. */
+extern void SessionEndOthers(int64 account_id, int64 session_id, const char *reason);
+
+/* ---- parts of statements ------------------------------------------------ */
+
+/*
+ * Is this row of chat.session, alone or under the name s, one that goes on?  The
+ * parameter named gets SessionIdleDays(), an int4.
+ */
+#define SESSION_LIVES(idle_days) \
+	"ended_at IS NULL AND expires_at > now() " \
+	"AND last_used_at > now() - make_interval(days => " idle_days ")"
+
+extern NullableDatum SessionIdleDays(void);
+
 #endif /* PARLEY_SESSION_H */

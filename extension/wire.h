@@ -45,6 +45,7 @@
 	X(INVALID_CREDENTIALS, "PC005", 401, "invalid_credentials", "Wrong user name or password") \
 	X(REFRESH_REUSED, "PC006", 401, "refresh_reused", "The refresh token was used before") \
 	X(THROTTLED, "PC007", 429, "throttled", "Too many requests") \
+	X(BUSY, "PC008", 503, "busy", "Too busy just now") \
 	X(FORBIDDEN, "PC010", 403, "forbidden", "Not allowed") \
 	X(BANNED, "PC011", 403, "banned", "Banned from the conversation") \
 	X(MUTED, "PC012", 403, "muted", "Muted in the conversation") \
@@ -52,6 +53,7 @@
 	X(CONVERSATION_NOT_FOUND, "PC020", 404, "conversation_not_found", "No such conversation") \
 	X(USER_NOT_FOUND, "PC021", 404, "user_not_found", "No such user") \
 	X(MESSAGE_NOT_FOUND, "PC022", 404, "message_not_found", "No such message") \
+	X(SESSION_NOT_FOUND, "PC023", 404, "session_not_found", "No such session") \
 	X(USERNAME_TAKEN, "PC030", 409, "username_taken", "The user name is taken") \
 	X(EMAIL_TAKEN, "PC031", 409, "email_taken", "The e-mail address is taken") \
 	X(ALREADY_MEMBER, "PC032", 409, "already_member", "Already a member") \

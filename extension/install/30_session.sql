@@ -19,7 +19,8 @@ CREATE TABLE chat.session (
 	last_used_at   timestamptz NOT NULL DEFAULT now(),
 	expires_at     timestamptz NOT NULL,
 	ended_at       timestamptz,
-	end_reason     text CHECK (end_reason IN ('logout', 'refresh_reused')),
+	end_reason     text CHECK (end_reason IN
+				   ('logout', 'refresh_reused', 'revoked', 'password_changed', 'account_closed')),
 	CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 );
 COMMENT ON TABLE chat.session IS 'One login: a family of refresh tokens';

@@ -1,0 +1,147 @@
+/*
+ * profile.c
+ *	  One's own profile, and whether somebody is online.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+
+#include "argument.h"
+#include "errors.h"
+#include "identity.h"
+#include "spi.h"
+
+#define NAME_MAX_CHARACTERS 100
+#define BIO_MAX_CHARACTERS 1000
+#define AVATAR_URL_MAX_BYTES 2048
+
+PG_FUNCTION_INFO_V1(chat_profile);
+PG_FUNCTION_INFO_V1(chat_update_profile);
+PG_FUNCTION_INFO_V1(chat_user_status);
+
+/* ---- what may stand in a profile ---------------------------------------- */
+
+static void
+CheckPersonName(const char *what, const char *name)
+{
+	CheckName(what, name, NAME_MAX_CHARACTERS);
+}
+
+/* Lines are allowed, other control characters are not. */
+static void
+CheckBio(const char *what, const char *bio)
+{
+	bool plain = true;
+
+	for (const unsigned char *c = (const unsigned char *) bio; *c; c++)
+		plain = plain && (*c == '\n' || (*c >= ' ' && *c != 0x7f));
+	if (!plain || IsBlank(bio) || pg_mbstrlen(bio) > BIO_MAX_CHARACTERS)
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
+				 errhint("Use 1 to %d characters, none of them a control character but line feed.",
+						 BIO_MAX_CHARACTERS)));
+}
+
+/* Others' browsers fetch it: a web address, or a path on the own server. */
+static bool
+IsPictureUrl(const char *url)
+{
+	for (const unsigned char *c = (const unsigned char *) url; *c; c++)
+	{
+		if (*c <= ' ' || *c == 0x7f || *c == '"' || *c == '\\')
+			return false;
+	}
+	if (strlen(url) > AVATAR_URL_MAX_BYTES)
+		return false;
+	return pg_strncasecmp(url, "https://", 8) == 0 || pg_strncasecmp(url, "http://", 7) == 0 ||
+		   (url[0] == '/' && url[1] != '/');
+}
+
+static void
+CheckAvatarUrl(const char *what, const char *url)
+{
+	if (!IsPictureUrl(url))
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
+				 errhint("Use an https: or http: address, or a path that begins with one slash, "
+						 "of at most %d bytes.",
+						 AVATAR_URL_MAX_BYTES)));
+}
+
+/* The arguments of chat.update_profile(), in their order. */
+static const struct
+{
+	const char *what;
+	void (*check)(const char *what, const char *value);
+} fields[] = {
+	{"display name", CheckPersonName},	{"bio", CheckBio},
+	{"avatar address", CheckAvatarUrl}, {"first name", CheckPersonName},
+	{"last name", CheckPersonName},
+};
+
+/* ---- the caller's own --------------------------------------------------- */
+
+static SpiQuery show_profile = {
+	.sql = "SELECT p FROM chat.profile_info p WHERE id = $1",
+	.argtypes = {INT8OID},
+};
+
+/* NULL leaves a value, the empty string takes it away; a display name falls back to the user name. */
+static SpiQuery update_profile = {
+	.sql = "UPDATE chat.account SET "
+		   "display_name = CASE WHEN $2 = '' THEN username ELSE coalesce($2, display_name) END, "
+		   "bio = nullif(coalesce($3, bio), ''), "
+		   "avatar_url = nullif(coalesce($4, avatar_url), ''), "
+		   "first_name = nullif(coalesce($5, first_name), ''), "
+		   "last_name = nullif(coalesce($6, last_name), '') WHERE id = $1",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID},
+};
+
+Datum
+chat_profile(PG_FUNCTION_ARGS)
+{
+	return SpiReturnValue(fcinfo, &show_profile, SpiArgs(SpiInt64(IdentityRequire())));
+}
+
+Datum
+chat_update_profile(PG_FUNCTION_ARGS)
+{
+	int64 account_id = IdentityRequire();
+	NullableDatum args[1 + lengthof(fields)] = {SpiInt64(account_id)};
+
+	for (int i = 0; i < (int) lengthof(fields); i++)
+	{
+		char *value = ArgumentText(fcinfo, i);
+
+		if (value && *value)
+			fields[i].check(fields[i].what, value);
+		args[1 + i] = SpiFunctionArg(fcinfo, i);
+	}
+	SpiBegin();
+	SpiRun(&update_profile, args);
+	SpiEnd();
+	return SpiReturnValue(fcinfo, &show_profile, SpiArgs(SpiInt64(account_id)));
+}
+
+/* ---- others ------------------------------------------------------------- */
+
+static SpiQuery show_status = {
+	.sql = "SELECT ROW(id, username, is_online, last_seen)::chat.status_info "
+		   "FROM chat.user_info WHERE id = $1",
+	.argtypes = {INT8OID},
+	.read_only = true,
+};
+
+Datum
+chat_user_status(PG_FUNCTION_ARGS)
+{
+	Datum status;
+
+	IdentityRequire();
+	status = SpiReturnValue(fcinfo, &show_status, SpiArgs(SpiFunctionArg(fcinfo, 0)));
+	if (fcinfo->isnull)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+						errmsg("there is no user %lld", (long long) PG_GETARG_INT64(0))));
+	return status;
+}

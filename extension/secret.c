@@ -1,0 +1,142 @@
+/*
+ * secret.c
+ *	  Verifying and replacing passwords.
+ *
+ * The hash is read before the slow verification and no lock is held meanwhile.  So it
+ * may be another one by then: the row is locked only if it is still what was
+ * verified, else all begins anew.  From there on a login and a change of password
+ * take turns, and the change, which ends all sessions, finds that of the login.
+ */
+#include "postgres.h"
+
+#include "secret.h"
+
+#include "audit.h"
+#include "errors.h"
+#include "password.h"
+#include "result.h"
+#include "spi.h"
+
+static SpiQuery find_secret = {
+	.sql = "SELECT s.password_hash FROM chat.account_secret s "
+		   "JOIN chat.account a ON a.id = s.account_id "
+		   "WHERE s.account_id = $1 AND a.closed_at IS NULL",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery hold_secret = {
+	.sql = "SELECT FROM chat.account_secret WHERE account_id = $1 AND password_hash = $2 "
+		   "FOR NO KEY UPDATE",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static SpiQuery replace_hash = {
+	.sql = "UPDATE chat.account_secret SET password_hash = $2 WHERE account_id = $1",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static SpiQuery note_change = {
+	.sql = "UPDATE chat.account_secret SET changed_at = now() WHERE account_id = $1",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery delete_secret = {
+	.sql = "DELETE FROM chat.account_secret WHERE account_id = $1",
+	.argtypes = {INT8OID},
+};
+
+/* NULL if the account has none. */
+static char *
+FindHash(int64 account_id)
+{
+	char *hash = NULL;
+
+	SpiBegin();
+	if (SpiRun(&find_secret, SpiArgs(SpiInt64(account_id))) > 0)
+		hash = SpiKeepText(0, 1);
+	SpiEnd();
+	return hash;
+}
+
+static bool
+Hold(int64 account_id, const char *hash)
+{
+	bool held;
+
+	SpiBegin();
+	held = SpiRun(&hold_secret, SpiArgs(SpiInt64(account_id), SpiText(hash))) > 0;
+	SpiEnd();
+	return held;
+}
+
+static void
+StoreHashOf(int64 account_id, const char *password)
+{
+	char *hash = PasswordHash(password);
+
+	SpiBegin();
+	SpiRun(&replace_hash, SpiArgs(SpiInt64(account_id), SpiText(hash)));
+	SpiEnd();
+}
+
+bool
+SecretVerify(int64 account_id, const char *password)
+{
+	char *hash;
+
+	do
+	{
+		hash = FindHash(account_id);
+		if (!PasswordVerify(hash, password))
+			return false;
+	} while (!Hold(account_id, hash));
+	if (PasswordNeedsRehash(hash))
+		StoreHashOf(account_id, password);
+	return true;
+}
+
+bool
+SecretVerifyAgain(int64 account_id, const char *password, const char *purpose)
+{
+	if (SecretVerify(account_id, password))
+		return true;
+	AuditWrite(.kind = AUDIT_PASSWORD_REFUSED, .account_id = account_id, .detail = purpose);
+	return false;
+}
+
+void
+SecretReplace(int64 account_id, const char *password)
+{
+	StoreHashOf(account_id, password);
+	SpiBegin();
+	SpiRun(&note_change, SpiArgs(SpiInt64(account_id)));
+	SpiEnd();
+}
+
+void
+SecretDelete(int64 account_id)
+{
+	SpiBegin();
+	SpiRun(&delete_secret, SpiArgs(SpiInt64(account_id)));
+	SpiEnd();
+}
+
+/* The columns of chat.outcome. */
+enum
+{
+	OUTCOME_ERROR,
+	OUTCOME_RETRY_AFTER,
+	OUTCOME_COLUMNS
+};
+
+Datum
+SecretOutcome(FunctionCallInfo fcinfo, bool done)
+{
+	Datum values[OUTCOME_COLUMNS] = {0};
+	bool nulls[OUTCOME_COLUMNS] = {[OUTCOME_ERROR] = done, [OUTCOME_RETRY_AFTER] = true};
+
+	if (!done)
+		values[OUTCOME_ERROR] =
+			CStringGetTextDatum(ParleyErrorName(PARLEY_ERROR_INVALID_CREDENTIALS));
+	return ResultRow(fcinfo, values, nulls);
+}

@@ -11,8 +11,8 @@
 
 #include "errors.h"
 
-static void
-RequireNotNull(FunctionCallInfo fcinfo, int n, const char *what)
+void
+ArgumentRequire(FunctionCallInfo fcinfo, int n, const char *what)
 {
 	if (PG_ARGISNULL(n))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
@@ -28,14 +28,14 @@ ArgumentText(FunctionCallInfo fcinfo, int n)
 char *
 ArgumentRequireText(FunctionCallInfo fcinfo, int n, const char *what)
 {
-	RequireNotNull(fcinfo, n, what);
+	ArgumentRequire(fcinfo, n, what);
 	return ArgumentText(fcinfo, n);
 }
 
 int64
 ArgumentRequireInt64(FunctionCallInfo fcinfo, int n, const char *what)
 {
-	RequireNotNull(fcinfo, n, what);
+	ArgumentRequire(fcinfo, n, what);
 	return PG_GETARG_INT64(n);
 }
 

@@ -14,6 +14,7 @@
 extern char *ArgumentText(FunctionCallInfo fcinfo, int n);
 
 /* The same where NULL will not do; `what` names the argument. */
+extern void ArgumentRequire(FunctionCallInfo fcinfo, int n, const char *what);
 extern char *ArgumentRequireText(FunctionCallInfo fcinfo, int n, const char *what);
 extern int64 ArgumentRequireInt64(FunctionCallInfo fcinfo, int n, const char *what);
 

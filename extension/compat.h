@@ -38,9 +38,12 @@
 /* PostgreSQL 17 passes the changed tuples without their buffer wrapper. */
 #if PG_VERSION_NUM >= 170000
 #define ParleyNewTuple(change) ((change)->data.tp.newtuple)
+#define ParleyOldTuple(change) ((change)->data.tp.oldtuple)
 #else
 #define ParleyNewTuple(change) \
 	((change)->data.tp.newtuple ? &(change)->data.tp.newtuple->tuple : NULL)
+#define ParleyOldTuple(change) \
+	((change)->data.tp.oldtuple ? &(change)->data.tp.oldtuple->tuple : NULL)
 #endif
 
 /* PostgreSQL 15 reserves the prefix of a library's settings under a new name. */

@@ -44,6 +44,9 @@ extern void ConversationRaiseNotFound(int64 conversation_id) pg_attribute_noretu
 	"WHERE m.conversation_id = c.id AND m.state = 'joined'), " \
 	"(SELECT i FROM chat.message_info i " \
 	"WHERE i.conversation_id = c.id AND i.seq = k.last_seq), " \
-	"k.last_seq, k.last_seq - p.seq, p.seq)::chat.conversation_info"
+	"k.last_seq, k.last_seq - p.seq, p.seq, " \
+	"CASE WHEN k.last_seq > p.seq THEN (SELECT count(DISTINCT n.seq) FROM chat.mention n " \
+	"WHERE n.conversation_id = c.id AND n.account_id IN (0, me.account_id) " \
+	"AND n.seq > p.seq) ELSE 0 END)::chat.conversation_info"
 
 #endif /* PARLEY_CONVERSATION_H */

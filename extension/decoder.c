@@ -34,8 +34,23 @@
 #include "wire.h"
 
 #define FEED_SCHEMA "chat"
-#define FEED_MAX_COLUMNS 12
+#define FEED_MAX_COLUMNS 16
+#define EMOJI_MAX 64			/* bytes; chat.reaction has the same limit */
 #define CHUNK_SIZE (256 * 1024) /* a chunk is sent off when it has grown past this */
+
+/*
+ * A row of chat.reaction that came or went.  It does not know the version; the row
+ * of the message does, which is written next and makes the event of both.  A change
+ * of any other kind makes none: a deleted message takes its reactions along.
+ */
+typedef struct PendingReaction
+{
+	int64 conversation_id;
+	int64 seq;
+	int64 account_id;
+	bool added;
+	char emoji[EMOJI_MAX + 1]; /* empty: none is pending */
+} PendingReaction;
 
 typedef struct DecoderState
 {
@@ -43,13 +58,16 @@ typedef struct DecoderState
 	StringInfoData chunk; /* room for the chunk header, then events */
 	uint32 events;		  /* in the chunk */
 	bool begun;			  /* a chunk of this transaction is out */
+	PendingReaction reaction;
 } DecoderState;
 
 /* One changed row: its feed columns in the order that the feed table states. */
 typedef struct Change
 {
 	bool is_update;
+	bool is_delete; /* then all but the primary key is NULL */
 	EventValue columns[FEED_MAX_COLUMNS];
+	PendingReaction *reaction;
 } Change;
 
 /* Fills header and JSON; false if the change is no event. */
@@ -65,6 +83,7 @@ typedef struct FeedTable
 {
 	const char *name;
 	EventWriter write;
+	bool deletes;						  /* are of interest too */
 	FeedColumn columns[FEED_MAX_COLUMNS]; /* ends at the first without a name */
 } FeedTable;
 
@@ -89,6 +108,10 @@ enum
 	MESSAGE_REPLY_TO,
 	MESSAGE_CREATED_AT,
 	MESSAGE_EDITED_AT,
+	MESSAGE_THREAD,
+	MESSAGE_PINNED_AT,
+	MESSAGE_REACTIONS,
+	MESSAGE_ATTACHMENTS,
 	MESSAGE_VER,
 	MESSAGE_CHANGED
 };
@@ -106,6 +129,10 @@ WriteContent(const EventValue *columns, StringInfo json)
 	EventJsonTime(json, "created_at", columns[MESSAGE_CREATED_AT]);
 	EventJsonTime(json, "edited_at", columns[MESSAGE_EDITED_AT]);
 	EventJsonRaw(json, "deleted", "false");
+	EventJsonList(json, "reactions", columns[MESSAGE_REACTIONS]);
+	EventJsonInt(json, "thread", columns[MESSAGE_THREAD]);
+	EventJsonRaw(json, "pinned", columns[MESSAGE_PINNED_AT].isnull ? "false" : "true");
+	EventJsonList(json, "attachments", columns[MESSAGE_ATTACHMENTS]);
 }
 
 static void
@@ -114,13 +141,12 @@ WriteNewMessage(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	event->kind = PARLEY_EVENT_MESSAGE;
 	EventJsonBegin(json, "message");
 	WriteContent(columns, json);
-	EventJsonRaw(json, "reactions", "[]");
 	EventJsonEnd(json);
 }
 
-/* Reactions are not in the row, so an edit says nothing of them. */
+/* Edited or pinned.  What the WAL leaves out has not changed. */
 static void
-WriteEdit(const EventValue *columns, ParleyEvent *event, StringInfo json)
+WriteUpdate(const EventValue *columns, ParleyEvent *event, StringInfo json)
 {
 	event->kind = PARLEY_EVENT_MESSAGE_UPDATED;
 	EventJsonBegin(json, "message_updated");
@@ -140,6 +166,30 @@ WriteDeletion(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventJsonEnd(json);
 }
 
+/* False if no reaction of this message is pending: then only its summary was written. */
+static bool
+WritePendingReaction(const Change *change, ParleyEvent *event, StringInfo json)
+{
+	PendingReaction *reaction = change->reaction;
+	EventValue user = {.value = Int64GetDatum(reaction->account_id)};
+
+	if (reaction->emoji[0] == '\0' || reaction->conversation_id != event->conversation_id ||
+		reaction->seq != event->number)
+		return false;
+	event->kind = PARLEY_EVENT_REACTION;
+	event->account_id = reaction->account_id;
+	EventJsonBegin(json, "reaction");
+	EventJsonInt(json, "conversation_id", change->columns[MESSAGE_CONVERSATION_ID]);
+	EventJsonInt(json, "seq", change->columns[MESSAGE_SEQ]);
+	EventJsonInt(json, "user_id", user);
+	EventJsonString(json, "emoji", reaction->emoji);
+	EventJsonRaw(json, "added", reaction->added ? "true" : "false");
+	EventJsonInt(json, "ver", change->columns[MESSAGE_VER]);
+	EventJsonEnd(json);
+	reaction->emoji[0] = '\0';
+	return true;
+}
+
 static bool
 WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 {
@@ -156,14 +206,41 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 	switch (columns[MESSAGE_CHANGED].isnull ? '\0' : DatumGetChar(columns[MESSAGE_CHANGED].value))
 	{
 		case 'e':
-			WriteEdit(columns, event, json);
+		case 'p':
+			WriteUpdate(columns, event, json);
 			return true;
 		case 'd':
 			WriteDeletion(columns, event, json);
 			return true;
-		default: /* reactions and pins are rows of their own tables */
+		case 'r':
+			return WritePendingReaction(change, event, json);
+		default:
 			return false;
 	}
+}
+
+enum
+{
+	REACTION_CONVERSATION_ID,
+	REACTION_SEQ,
+	REACTION_ACCOUNT_ID,
+	REACTION_EMOJI
+};
+
+/* No event yet: the message's row follows. */
+static bool
+NoteReaction(const Change *change, ParleyEvent *event, StringInfo json)
+{
+	const EventValue *columns = change->columns;
+	PendingReaction *reaction = change->reaction;
+
+	reaction->conversation_id = Number(columns[REACTION_CONVERSATION_ID]);
+	reaction->seq = Number(columns[REACTION_SEQ]);
+	reaction->account_id = Number(columns[REACTION_ACCOUNT_ID]);
+	reaction->added = !change->is_delete;
+	strlcpy(reaction->emoji, TextDatumGetCString(columns[REACTION_EMOJI].value),
+			sizeof(reaction->emoji));
+	return false;
 }
 
 enum
@@ -333,6 +410,7 @@ WriteAccount(const Change *change, ParleyEvent *event, StringInfo json)
 static const FeedTable feed_tables[] = {
 	{"message",
 	 WriteMessage,
+	 false,
 	 {[MESSAGE_CONVERSATION_ID] = {"conversation_id", INT8OID},
 	  [MESSAGE_SEQ] = {"seq", INT8OID},
 	  [MESSAGE_SENDER_ID] = {"sender_id", INT8OID},
@@ -342,10 +420,22 @@ static const FeedTable feed_tables[] = {
 	  [MESSAGE_REPLY_TO] = {"reply_to", INT8OID},
 	  [MESSAGE_CREATED_AT] = {"created_at", TIMESTAMPTZOID},
 	  [MESSAGE_EDITED_AT] = {"edited_at", TIMESTAMPTZOID},
+	  [MESSAGE_THREAD] = {"thread", INT8OID},
+	  [MESSAGE_PINNED_AT] = {"pinned_at", TIMESTAMPTZOID},
+	  [MESSAGE_REACTIONS] = {"reactions", JSONOID},
+	  [MESSAGE_ATTACHMENTS] = {"attachments", JSONOID},
 	  [MESSAGE_VER] = {"ver", INT8OID},
 	  [MESSAGE_CHANGED] = {"changed", CHAROID}}},
+	{"reaction",
+	 NoteReaction,
+	 true,
+	 {[REACTION_CONVERSATION_ID] = {"conversation_id", INT8OID},
+	  [REACTION_SEQ] = {"seq", INT8OID},
+	  [REACTION_ACCOUNT_ID] = {"account_id", INT8OID},
+	  [REACTION_EMOJI] = {"emoji", TEXTOID}}},
 	{"member",
 	 WriteMember,
+	 false,
 	 {[MEMBER_CONVERSATION_ID] = {"conversation_id", INT8OID},
 	  [MEMBER_ACCOUNT_ID] = {"account_id", INT8OID},
 	  [MEMBER_ROLE] = {"role", TEXTOID},
@@ -356,17 +446,20 @@ static const FeedTable feed_tables[] = {
 	  [MEMBER_CHANGED] = {"changed", CHAROID}}},
 	{"conversation",
 	 WriteConversation,
+	 false,
 	 {[CONVERSATION_ID] = {"id", INT8OID},
 	  [CONVERSATION_IS_GROUP] = {"is_group", BOOLOID},
 	  [CONVERSATION_NAME] = {"name", TEXTOID},
 	  [CONVERSATION_VER] = {"ver", INT8OID}}},
 	{"session",
 	 WriteSession,
+	 false,
 	 {[SESSION_ID] = {"id", INT8OID},
 	  [SESSION_ACCOUNT_ID] = {"account_id", INT8OID},
 	  [SESSION_ENDED_AT] = {"ended_at", TIMESTAMPTZOID}}},
 	{"account",
 	 WriteAccount,
+	 false,
 	 {[ACCOUNT_ID] = {"id", INT8OID},
 	  [ACCOUNT_USERNAME] = {"username", TEXTOID},
 	  [ACCOUNT_DISPLAY_NAME] = {"display_name", TEXTOID},
@@ -573,6 +666,7 @@ BeginTransaction(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 
 	ResetChunk(state);
 	state->begun = false;
+	state->reaction.emoji[0] = '\0';
 }
 
 static void
@@ -600,7 +694,11 @@ static void
 WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
 			const ReorderBufferChange *reordered, HeapTuple tuple)
 {
-	Change change = {.is_update = reordered->action == REORDER_BUFFER_CHANGE_UPDATE};
+	Change change = {
+		.is_update = reordered->action == REORDER_BUFFER_CHANGE_UPDATE,
+		.is_delete = reordered->action == REORDER_BUFFER_CHANGE_DELETE,
+		.reaction = &state->reaction,
+	};
 	ParleyEvent event = {0};
 	StringInfoData json;
 
@@ -608,6 +706,22 @@ WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
 	GetChange(&change, entry, relation, tuple);
 	if (entry->table->write(&change, &event, &json))
 		AddEvent(state, &event, &json);
+}
+
+/* The row that the change leaves, or the key of the one it takes away; NULL: not of interest. */
+static HeapTuple
+GetTuple(const FeedTable *table, const ReorderBufferChange *reordered)
+{
+	switch (reordered->action)
+	{
+		case REORDER_BUFFER_CHANGE_INSERT:
+		case REORDER_BUFFER_CHANGE_UPDATE:
+			return ParleyNewTuple(reordered);
+		case REORDER_BUFFER_CHANGE_DELETE:
+			return table->deletes ? ParleyOldTuple(reordered) : NULL;
+		default:
+			return NULL;
+	}
 }
 
 static void
@@ -619,10 +733,9 @@ DecodeChange(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relati
 	HeapTuple tuple;
 	MemoryContext old;
 
-	if (entry->table == NULL || (reordered->action != REORDER_BUFFER_CHANGE_INSERT &&
-								 reordered->action != REORDER_BUFFER_CHANGE_UPDATE))
+	if (entry->table == NULL)
 		return;
-	tuple = ParleyNewTuple(reordered);
+	tuple = GetTuple(entry->table, reordered);
 	if (tuple == NULL)
 		return;
 

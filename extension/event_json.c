@@ -67,6 +67,20 @@ EventJsonText(StringInfo json, const char *name, EventValue value)
 }
 
 void
+EventJsonString(StringInfo json, const char *name, const char *value)
+{
+	EventJsonRaw(json, name, "");
+	escape_json(json, value);
+}
+
+void
+EventJsonList(StringInfo json, const char *name, EventValue value)
+{
+	if (!value.absent)
+		EventJsonRaw(json, name, value.isnull ? "[]" : TextDatumGetCString(value.value));
+}
+
+void
 EventJsonUuid(StringInfo json, const char *name, EventValue value)
 {
 	if (BeginMember(json, name, value))

@@ -30,6 +30,10 @@ extern void EventJsonText(StringInfo json, const char *name, EventValue value);
 extern void EventJsonUuid(StringInfo json, const char *name, EventValue value);
 extern void EventJsonTime(StringInfo json, const char *name, EventValue value); /* timestamptz */
 
+extern void EventJsonString(StringInfo json, const char *name, const char *value);
+/* A column of type json that holds a list; a null one is []. */
+extern void EventJsonList(StringInfo json, const char *name, EventValue value);
+
 /* ,"<name>":<raw>  for what is JSON already. */
 extern void EventJsonRaw(StringInfo json, const char *name, const char *raw);
 

@@ -18,3 +18,12 @@ DefineSettings(const IntSetting *settings, int count)
 								setting->unit, NULL, NULL, NULL);
 	}
 }
+
+void
+DefineTextSettings(const TextSetting *settings, int count)
+{
+	for (int i = 0; i < count; i++)
+		DefineCustomStringVariable(settings[i].name, settings[i].description, NULL,
+								   settings[i].variable, settings[i].initial, PGC_SUSET, 0, NULL,
+								   NULL, NULL);
+}

@@ -21,7 +21,17 @@ typedef struct IntSetting
 	int unit; /* GUC_UNIT_* or 0 */
 } IntSetting;
 
+/* One that is a text. */
+typedef struct TextSetting
+{
+	const char *name;
+	const char *description;
+	char **variable; /* belongs to the server once defined */
+	const char *initial;
+} TextSetting;
+
 /* Only a superuser may change them: a caller must not raise its own limits. */
 extern void DefineSettings(const IntSetting *settings, int count);
+extern void DefineTextSettings(const TextSetting *settings, int count);
 
 #endif /* PARLEY_GUC_H */

@@ -11,6 +11,7 @@
 #include "utils/lsyscache.h"
 
 #include "argument.h"
+#include "attachment.h"
 #include "conversation.h"
 #include "errors.h"
 #include "identity.h"
@@ -24,6 +25,7 @@ PG_FUNCTION_INFO_V1(chat_send);
 PG_FUNCTION_INFO_V1(chat_send_batch);
 PG_FUNCTION_INFO_V1(chat_message);
 PG_FUNCTION_INFO_V1(chat_mark_read);
+PG_FUNCTION_INFO_V1(chat_mark_delivered);
 
 /* ---- chat.send() -------------------------------------------------------- */
 
@@ -36,10 +38,13 @@ chat_send(PG_FUNCTION_ARGS)
 		.content = ArgumentText(fcinfo, 1),
 		.client_id = SpiFunctionArg(fcinfo, 2),
 		.reply_to = SpiFunctionArg(fcinfo, 3),
+		.attachments = AttachmentList(fcinfo, 4),
 	};
 	Datum values[3];
 	bool nulls[3] = {false};
 
+	if (send.content == NULL && send.attachments)
+		send.content = "";
 	PostAll(&send, 1);
 	PostRaiseRefusal(&send);
 
@@ -167,7 +172,9 @@ chat_message(PG_FUNCTION_ARGS)
 	return message;
 }
 
-static SpiQuery move_read_position = {
+/* ---- positions ---------------------------------------------------------- */
+
+static SpiQuery move_read = {
 	.sql = "UPDATE chat.member m SET read_seq = least($3, k.last_seq), changed = 'r' "
 		   "FROM chat.conversation_counter k "
 		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined' "
@@ -176,7 +183,7 @@ static SpiQuery move_read_position = {
 };
 
 /* One's own messages count as read, as chat.conversation() shows it. */
-static SpiQuery find_read_position = {
+static SpiQuery find_read = {
 	.sql = "SELECT greatest(m.read_seq, (SELECT max(o.seq) FROM chat.message o "
 		   "WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id)) "
 		   "FROM chat.member m "
@@ -184,19 +191,47 @@ static SpiQuery find_read_position = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
-Datum
-chat_mark_read(PG_FUNCTION_ARGS)
+/* What is read is delivered, and need not be told. */
+static SpiQuery move_delivered = {
+	.sql = "UPDATE chat.member m SET delivered_seq = least($3, k.last_seq), changed = 'd' "
+		   "FROM chat.conversation_counter k "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined' "
+		   "AND k.conversation_id = m.conversation_id "
+		   "AND greatest(m.delivered_seq, m.read_seq) < least($3, k.last_seq)",
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
+static SpiQuery find_delivered = {
+	.sql = "SELECT greatest(delivered_seq, read_seq) FROM chat.member "
+		   "WHERE conversation_id = $1 AND account_id = $2 AND state = 'joined'",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+/* Moves a position of the caller, if that is forward, and returns where it is. */
+static Datum
+MarkPosition(FunctionCallInfo fcinfo, SpiQuery *move, SpiQuery *find)
 {
 	int64 conversation_id = PG_GETARG_INT64(0);
 	int64 caller = IdentityRequire();
-	int64 read_seq;
+	int64 position;
 
 	SpiBegin();
-	SpiRun(&move_read_position,
-		   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiInt64(PG_GETARG_INT64(1))));
-	if (SpiRun(&find_read_position, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
+	SpiRun(move, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiFunctionArg(fcinfo, 1)));
+	if (SpiRun(find, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
 		ConversationRaiseNotFound(conversation_id);
-	read_seq = SpiGetInt64(0, 1);
+	position = SpiGetInt64(0, 1);
 	SpiEnd();
-	PG_RETURN_INT64(read_seq);
+	PG_RETURN_INT64(position);
+}
+
+Datum
+chat_mark_read(PG_FUNCTION_ARGS)
+{
+	return MarkPosition(fcinfo, &move_read, &find_read);
+}
+
+Datum
+chat_mark_delivered(PG_FUNCTION_ARGS)
+{
+	return MarkPosition(fcinfo, &move_delivered, &find_delivered);
 }

@@ -7,12 +7,13 @@
  */
 #include "postgres.h"
 
+#include "attachment.h"
 #include "compat.h"
+#include "content.h"
 #include "fmgr.h"
 #include "hashslot.h"
 #include "identity.h"
 #include "password.h"
-#include "post.h"
 #include "session.h"
 #include "utils/guc.h"
 
@@ -27,6 +28,7 @@ _PG_init(void)
 	HashSlotInit();
 	PasswordInit();
 	SessionInit();
-	PostInit();
+	ContentInit();
+	AttachmentInit();
 	ParleyReservePrefix("pg_parley");
 }

@@ -12,23 +12,11 @@
 
 #include "post.h"
 
-#include "argument.h"
+#include "attachment.h"
+#include "content.h"
 #include "conversation.h"
 #include "counter.h"
-#include "guc.h"
-
-static int max_content_kb = 16;
-
-static const IntSetting settings[] = {
-	{"pg_parley.max_content_size", "The longest content a message may have.", &max_content_kb, 1,
-	 1024, GUC_UNIT_KB},
-};
-
-void
-PostInit(void)
-{
-	DefineSettings(settings, lengthof(settings));
-}
+#include "mention.h"
 
 static SpiQuery find_repeated = {
 	.sql = "SELECT seq, created_at FROM chat.message "
@@ -36,18 +24,22 @@ static SpiQuery find_repeated = {
 	.argtypes = {INT8OID, INT8OID, UUIDOID},
 };
 
-/* The time is taken under the lock: created_at does not run against seq. */
+/*
+ * The time is taken under the lock: created_at does not run against seq.  A reply is
+ * of the thread of what it answers.
+ */
 static SpiQuery insert_message = {
 	.sql = "INSERT INTO chat.message (conversation_id, seq, sender_id, sender_name, content, "
-		   "client_id, reply_to, created_at) "
-		   "SELECT $1, $3, $2, a.username, $4, $5, $6, clock_timestamp() "
+		   "client_id, reply_to, thread, attachments, created_at) "
+		   "SELECT $1, $3, $2, a.username, $4, $5, $6, coalesce(r.thread, r.seq), $7, "
+		   "clock_timestamp() "
 		   "FROM chat.member m JOIN chat.account a ON a.id = m.account_id "
+		   "LEFT JOIN chat.message r ON r.conversation_id = $1 AND r.seq = $6 "
 		   "WHERE m.conversation_id = $1 AND m.account_id = $2 "
 		   "AND m.state = 'joined' AND a.closed_at IS NULL "
-		   "AND ($6 IS NULL OR EXISTS "
-		   "(SELECT FROM chat.message r WHERE r.conversation_id = $1 AND r.seq = $6)) "
+		   "AND ($6 IS NULL OR r.seq IS NOT NULL) "
 		   "RETURNING created_at",
-	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID},
+	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID, JSONOID},
 };
 
 static SpiQuery can_send = {
@@ -62,11 +54,7 @@ static SpiQuery can_send = {
 ParleyError
 PostCheckContent(const char *content)
 {
-	if (content == NULL || IsBlank(content))
-		return PARLEY_ERROR_INVALID_CONTENT;
-	if (strlen(content) > (size_t) max_content_kb * 1024)
-		return PARLEY_ERROR_CONTENT_TOO_LONG;
-	return SEND_OK;
+	return ContentCheck(content, false);
 }
 
 static TimestampTz
@@ -102,19 +90,27 @@ ExplainRefusal(const Send *send)
 static bool
 PostMessage(Send *send, int64 seq)
 {
-	send->refusal = PostCheckContent(send->content);
+	NullableDatum attachments = {.isnull = true};
+
+	send->refusal = ContentCheck(send->content, send->attachments != NULL);
 	if (send->refusal != SEND_OK || FindRepeated(send))
 		return false;
+	if (send->attachments)
+		attachments = AttachmentDescribe(send->conversation_id, send->sender_id, send->attachments);
 
 	if (SpiRun(&insert_message,
 			   SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id), SpiInt64(seq),
-					   SpiText(send->content), send->client_id, send->reply_to)) == 0)
+					   SpiText(send->content), send->client_id, send->reply_to, attachments)) == 0)
 	{
 		send->refusal = ExplainRefusal(send);
 		return false;
 	}
 	send->seq = seq;
 	send->created_at = GetTimestamp(1);
+	if (send->attachments)
+		AttachmentClaim(send->conversation_id, send->sender_id, seq, send->attachments);
+	if (strchr(send->content, '@'))
+		MentionStore(send->conversation_id, seq, send->sender_id, send->content);
 	return true;
 }
 
@@ -177,11 +173,9 @@ PostRaiseRefusal(const Send *send)
 		case SEND_OK:
 			return;
 		case PARLEY_ERROR_INVALID_CONTENT:
-			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_CONTENT),
-							errmsg("the content of a message must not be empty")));
 		case PARLEY_ERROR_CONTENT_TOO_LONG:
-			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_CONTENT_TOO_LONG),
-							errmsg("the content is longer than %d kB", max_content_kb)));
+			ContentRaise(send->refusal, send->content);
+			break;
 		case PARLEY_ERROR_MESSAGE_NOT_FOUND:
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
 							errmsg("there is no message %lld to reply to",

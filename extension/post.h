@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "errors.h"
@@ -20,6 +21,7 @@ typedef struct Send
 	char *content;			 /* NULL: SQL NULL */
 	NullableDatum client_id; /* uuid */
 	NullableDatum reply_to;	 /* bigint */
+	ArrayType *attachments;	 /* of bigint; NULL: none.  Wrong ones raise an error. */
 
 	/* What came of it. */
 	ParleyError refusal; /* SEND_OK: it was sent */
@@ -28,10 +30,7 @@ typedef struct Send
 	bool repeated; /* an earlier send with this client_id */
 } Send;
 
-#define SEND_OK PARLEY_ERROR_COUNT
-
-/* Defines the settings; called once, from _PG_init. */
-extern void PostInit(void);
+#define SEND_OK PARLEY_ERROR_COUNT /* CONTENT_OK too */
 
 /*
  * Sends them all, each as if alone: one that is refused says why in `refusal` and

@@ -65,6 +65,14 @@
 	X(INVALID_PASSWORD, "PC043", 422, "invalid_password", "The password is not acceptable") \
 	X(INVALID_CONTENT, "PC044", 422, "invalid_content", "The content is not valid") \
 	X(CONTENT_TOO_LONG, "PC045", 413, "content_too_long", "The content is too long") \
+	X(MESSAGE_DELETED, "PC070", 409, "message_deleted", "The message was deleted") \
+	X(INVALID_EMOJI, "PC071", 422, "invalid_emoji", "This is not an emoji") \
+	X(LIMIT_REACHED, "PC072", 409, "limit_reached", "There can be no more of these") \
+	X(ATTACHMENT_NOT_FOUND, "PC073", 404, "attachment_not_found", "No such attachment") \
+	X(INVALID_ATTACHMENT, "PC074", 422, "invalid_attachment", "The attachment is not valid") \
+	X(ATTACHMENT_TYPE, "PC075", 415, "attachment_type", "Attachments of this type are refused") \
+	X(ATTACHMENT_TOO_LARGE, "PC076", 413, "attachment_too_large", "The attachment is too large") \
+	X(QUOTA_EXCEEDED, "PC077", 413, "quota_exceeded", "There is no room for more attachments") \
 	X(NO_SIGNING_KEY, "PC050", 500, "no_signing_key", "There is no signing key") \
 	X(WIRE_MISMATCH, "PC060", 500, "wire_mismatch", "Daemon and library do not match")
 

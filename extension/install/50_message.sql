@@ -6,20 +6,33 @@ CREATE TABLE chat.message (
 	seq             bigint NOT NULL CHECK (seq > 0),
 	sender_id       bigint NOT NULL,
 	reply_to        bigint,
+	thread          bigint,
 	created_at      timestamptz NOT NULL,
 	edited_at       timestamptz,
 	deleted_at      timestamptz,
+	pinned_at       timestamptz,
+	pinned_by       bigint,
 	ver             bigint,
 	changed         "char" CHECK (changed IN ('e', 'd', 'r', 'p')),
 	client_id       uuid,
 	sender_name     text NOT NULL,
 	content         text NOT NULL,
+	reactions       json,
+	attachments     json,
 	PRIMARY KEY (conversation_id, seq),
 	FOREIGN KEY (conversation_id, sender_id) REFERENCES chat.member (conversation_id, account_id),
-	FOREIGN KEY (conversation_id, reply_to) REFERENCES chat.message (conversation_id, seq)
+	FOREIGN KEY (conversation_id, reply_to) REFERENCES chat.message (conversation_id, seq),
+	CHECK ((thread IS NULL) = (reply_to IS NULL)),
+	CHECK ((pinned_at IS NULL) = (pinned_by IS NULL))
 );
 COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 … in its conversation, without a gap';
 COMMENT ON COLUMN chat.message.client_id IS 'Made by the client: a repeated send gives the first result';
+COMMENT ON COLUMN chat.message.thread IS
+	'The message that the chain of replies began with; NULL where reply_to is NULL';
+COMMENT ON COLUMN chat.message.reactions IS
+	'What table reaction says of this message, [{emoji, count, user_ids}]: made when it changes, so that nobody pays who reads; NULL if none';
+COMMENT ON COLUMN chat.message.attachments IS
+	'What table attachment says of this message, [{id, name, media_type, size, sha256}], for readers and the output plugin; NULL if none';
 COMMENT ON COLUMN chat.message.ver IS 'NULL until the message changes';
 COMMENT ON COLUMN chat.message.changed IS
 	'What the last change was, for the output plugin: e edited, d deleted, r reactions, p pinned or not';
@@ -35,11 +48,22 @@ CREATE INDEX message_ver_idx ON chat.message (conversation_id, ver) WHERE ver IS
 -- Finds the last message of a member's own, which counts as read.
 CREATE INDEX message_sender_idx ON chat.message (conversation_id, sender_id, seq);
 
+-- Few messages are replies: thread() finds them without the others.
+CREATE INDEX message_thread_idx
+	ON chat.message (conversation_id, thread, seq) WHERE thread IS NOT NULL;
+
+CREATE INDEX message_pinned_idx
+	ON chat.message (conversation_id, pinned_at) WHERE pinned_at IS NOT NULL;
+
+-- Nothing but columns of the row: a page costs what its rows cost.
 CREATE VIEW chat.message_info AS
 	SELECT conversation_id, seq, sender_id, sender_name AS sender, content, client_id, reply_to,
-		   created_at, edited_at, deleted_at IS NOT NULL AS deleted, '[]'::json AS reactions
+		   created_at, edited_at, deleted_at IS NOT NULL AS deleted,
+		   coalesce(reactions, '[]'::json) AS reactions, thread, pinned_at IS NOT NULL AS pinned,
+		   coalesce(attachments, '[]'::json) AS attachments
 	FROM chat.message;
-COMMENT ON VIEW chat.message_info IS 'A message as members see it';
+COMMENT ON VIEW chat.message_info IS
+	'A message as members see it; one that was deleted has deleted true and no content';
 
 CREATE TYPE chat.member_info AS (
 	id           bigint,
@@ -62,10 +86,11 @@ CREATE TYPE chat.conversation_info AS (
 	last_message chat.message_info,
 	last_seq     bigint,
 	unread       bigint,
-	read_seq     bigint
+	read_seq     bigint,
+	mentions     bigint
 );
 COMMENT ON TYPE chat.conversation_info IS
-	'A conversation as one member sees it; members holds the first 50, member_count says how many there are';
+	'A conversation as one member sees it; members holds the first 50, member_count says how many there are; mentions counts the unread messages that name the member or all';
 
 CREATE TYPE chat.direct_result AS (conversation chat.conversation_info, created boolean);
 COMMENT ON TYPE chat.direct_result IS 'The answer of chat.direct()';
@@ -137,13 +162,13 @@ COMMENT ON FUNCTION chat.leave(bigint) IS
 -- ---- messages ----------------------------------------------------------------
 
 CREATE FUNCTION chat.send(conversation_id bigint, content text, client_id uuid DEFAULT NULL,
-						  reply_to bigint DEFAULT NULL,
+						  reply_to bigint DEFAULT NULL, attachments bigint[] DEFAULT NULL,
 						  OUT seq bigint, OUT created_at timestamptz, OUT repeated boolean)
 	RETURNS record
 	AS 'MODULE_PATHNAME', 'chat_send'
 	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION chat.send(bigint, text, uuid, bigint) IS
-	'Says something in a conversation; the commit publishes it. A repeated client_id gives the first result';
+COMMENT ON FUNCTION chat.send(bigint, text, uuid, bigint, bigint[]) IS
+	'Says something in a conversation; the commit publishes it. A repeated client_id gives the first result. attachments: ids from attach(), of the caller, each for one message';
 
 CREATE FUNCTION chat.send_batch(sender_ids bigint[], conversation_ids bigint[], contents text[],
 								client_ids uuid[], reply_tos bigint[])
@@ -188,7 +213,7 @@ COMMENT ON FUNCTION chat.history_page(bigint, bigint, bigint, bigint, int) IS
 REVOKE ALL ON FUNCTION
 	chat.direct(text), chat.create_group(text, text[]), chat.conversations(int, timestamptz),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
-	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint),
+	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[]), chat.message(bigint, bigint),
 	chat.mark_read(bigint, bigint), chat.history(bigint, bigint, bigint, bigint, int),
 	chat.history_page(bigint, bigint, bigint, bigint, int)
@@ -196,7 +221,7 @@ REVOKE ALL ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	chat.direct(text), chat.create_group(text, text[]), chat.conversations(int, timestamptz),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
-	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint),
+	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.message(bigint, bigint), chat.mark_read(bigint, bigint),
 	chat.history(bigint, bigint, bigint, bigint, int),
 	chat.history_page(bigint, bigint, bigint, bigint, int)

@@ -1,0 +1,69 @@
+/*
+ * change.c
+ *	  The beginning of every change of a message.
+ */
+#include "postgres.h"
+
+#include "change.h"
+
+#include "catalog/pg_type_d.h"
+
+#include "conversation.h"
+#include "counter.h"
+#include "errors.h"
+#include "identity.h"
+#include "spi.h"
+
+static SpiQuery find_message = {
+	.sql = "SELECT m.sender_id, m.content, m.deleted_at IS NOT NULL, m.pinned_at IS NOT NULL, "
+		   "m.attachments IS NOT NULL, c.is_group, b.role IN ('owner', 'admin'), "
+		   "b.muted_until > now() FROM chat.member b "
+		   "JOIN chat.conversation c ON c.id = b.conversation_id "
+		   "LEFT JOIN chat.message m ON m.conversation_id = b.conversation_id AND m.seq = $2 "
+		   "WHERE b.conversation_id = $1 AND b.account_id = $3 AND b.state = 'joined'",
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
+MessageChange
+ChangeBegin(FunctionCallInfo fcinfo)
+{
+	MessageChange change = {
+		.conversation_id = PG_GETARG_INT64(0),
+		.seq = PG_GETARG_INT64(1),
+		.caller = IdentityRequire(),
+	};
+
+	change.ver = CounterNextVer(change.conversation_id);
+	if (change.ver == 0 ||
+		SpiRun(&find_message, SpiArgs(SpiInt64(change.conversation_id), SpiInt64(change.seq),
+									  SpiInt64(change.caller))) == 0)
+		ConversationRaiseNotFound(change.conversation_id);
+	change.sender_id = SpiGetInt64(0, 1);
+	if (change.sender_id == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
+						errmsg("the conversation has no message %lld", (long long) change.seq)));
+	change.content = SpiGetText(0, 2);
+	change.is_deleted = SpiGetBool(0, 3);
+	change.is_pinned = SpiGetBool(0, 4);
+	change.has_attachments = SpiGetBool(0, 5);
+	change.in_group = SpiGetBool(0, 6);
+	change.moderates = SpiGetBool(0, 7);
+	change.is_muted = SpiGetBool(0, 8);
+	return change;
+}
+
+void
+ChangeRequireMessage(const MessageChange *change)
+{
+	if (change->is_deleted)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_DELETED),
+						errmsg("message %lld was deleted", (long long) change->seq)));
+}
+
+void
+ChangeRequireModerator(const MessageChange *change)
+{
+	if (!change->moderates)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
+						errmsg("this takes the role \"admin\" at least")));
+}

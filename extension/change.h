@@ -1,0 +1,48 @@
+/*
+ * change.h
+ *	  Changing a message that was sent: what an edit, a deletion, a reaction and a
+ *	  pin have in common.
+ *
+ *		SpiBegin();
+ *		change = ChangeBegin(fcinfo);
+ *		... write rows with change.ver ...
+ *		SpiEnd();
+ */
+#ifndef PARLEY_CHANGE_H
+#define PARLEY_CHANGE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+typedef struct MessageChange
+{
+	int64 conversation_id;
+	int64 seq;
+	int64 ver;	  /* of this change */
+	int64 caller; /* a member */
+	int64 sender_id;
+	char *content; /* empty if deleted; memory of SpiBegin() */
+	bool is_deleted;
+	bool is_pinned;
+	bool has_attachments;
+	bool in_group;
+	bool moderates; /* the caller is owner or admin */
+	bool is_muted;	/* the caller */
+} MessageChange;
+
+/*
+ * Arguments 0 and 1 of the function name the message.  Takes the conversation's next
+ * version, which locks it: what is found then stays so until the transaction ends.
+ * Raises CONVERSATION_NOT_FOUND unless the caller is a member, MESSAGE_NOT_FOUND
+ * without a message.
+ */
+extern MessageChange ChangeBegin(FunctionCallInfo fcinfo);
+
+/* Raises MESSAGE_DELETED. */
+extern void ChangeRequireMessage(const MessageChange *change);
+
+/* Raises FORBIDDEN unless the caller is owner or admin. */
+extern void ChangeRequireModerator(const MessageChange *change);
+
+#endif /* PARLEY_CHANGE_H */

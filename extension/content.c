@@ -110,6 +110,7 @@ IsInvisible(const char *text)
 	return true;
 }
 
+/* What is invisible neither is a mark nor ends a pile of them: joiners would hide it. */
 static bool
 PilesMarks(const char *text)
 {
@@ -117,16 +118,15 @@ PilesMarks(const char *text)
 
 	while (*text)
 	{
-		if (!IS_HIGHBIT_SET(*text))
-		{
+		const char *at = text;
+		pg_wchar c = Next(&text);
+
+		if (c < 0x80)
 			marks = 0;
-			text++;
-			continue;
-		}
-		marks = pg_encoding_dsplen(PG_UTF8, text) == 0 ? marks + 1 : 0;
+		else if (!IS_IN(c, invisible))
+			marks = pg_encoding_dsplen(PG_UTF8, at) == 0 ? marks + 1 : 0;
 		if (marks > MAX_MARKS)
 			return true;
-		text += pg_utf_mblen((const unsigned char *) text);
 	}
 	return false;
 }
@@ -151,7 +151,7 @@ ContentRaise(ParleyError refusal, const char *content)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_CONTENT),
 						errmsg("the content of a message must not be empty")));
 	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_CONTENT),
-					errmsg("the content has more than %d marks in a row", MAX_MARKS)));
+					errmsg("the content has more than %d combining marks in a row", MAX_MARKS)));
 }
 
 /* ---- emoji -------------------------------------------------------------- */

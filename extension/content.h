@@ -9,9 +9,9 @@
  *	  - It has something to see: not only white space, controls and characters
  *		that are invisible by definition.
  *	  - It is not longer than pg_parley.max_content_size, counted in bytes.
- *	  - At most 30 characters in a row have no width of their own (combining marks,
- *		joiners, tags).  That is the limit of UAX #15's stream-safe text; no
- *		language needs more, and piles of marks run over the lines around them.
+ *	  - At most 30 combining marks stand in a row.  That is the limit of UAX #15's
+ *		stream-safe text; no language needs more, and piles of marks run over the
+ *		lines around them.
  *	  - Everything else is kept, not normalized: control characters, combining
  *		marks, bidirectional controls.  Whoever shows a text isolates its direction
  *		(HTML: dir="auto").

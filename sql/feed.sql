@@ -64,6 +64,22 @@ SELECT * FROM pg_temp.events();
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)); COMMIT;
 SELECT kind, number, length(json), json::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();
 
+-- changes of messages: edits and pins as the message is now, deletions by number, reactions one by one
+BEGIN; SELECT chat.act_as(2); SELECT content FROM chat.edit(1, 2, 'an edited reply'); SELECT chat.react(1, 1, '👍'); SELECT chat.react(1, 1, '👍'); COMMIT;
+BEGIN; SELECT chat.act_as(1); SELECT chat.react(1, 1, '👍'); SELECT chat.react(1, 2, '🎉'); SELECT chat.unreact(1, 1, '👍'); SELECT chat.unreact(1, 1, '👍'); SELECT chat.pin(1, 1); COMMIT;
+BEGIN; SELECT chat.act_as(1); SELECT chat.react(1, 4, '👍'); SELECT chat.pin(1, 4); SELECT chat.delete(1, 2); COMMIT;
+SELECT transaction, kind, conversation, account, number, CASE WHEN length(json) < 1000 THEN regexp_replace(json, '"edited_at":"[^"]*"', '"edited_at":"(time)"') ELSE length(json)::text END AS json FROM pg_temp.events();
+BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT chat.react(1, 3, '👍'); ROLLBACK TO s; SELECT chat.react(1, 3, '🎉'); SELECT chat.mark_read(1, 4); COMMIT;
+BEGIN; SELECT chat.act_as(2); SELECT chat.mark_delivered(1, 3); COMMIT;
+BEGIN; SELECT chat.act_as(1); SELECT chat.unpin(1, 4); SELECT id AS attachment FROM chat.attach(1, E'"a".txt', 'text/plain', 'a') \gset
+SELECT seq FROM chat.send(1, '', NULL, NULL, ARRAY[:attachment]); COMMIT;
+SELECT kind, conversation, account, number, regexp_replace(json, '"content":"[0-9a-f]{255,}"', '"content":"(long)"') AS json FROM pg_temp.events();
+
+-- reactions that come without their message are no events: a dump that is loaded
+INSERT INTO chat.reaction SELECT 1, 4, emoji, 2, now() FROM unnest(ARRAY['👍', '🎉']) emoji;
+DELETE FROM chat.reaction WHERE account_id = 2 AND seq = 4;
+SELECT * FROM pg_temp.events();
+
 -- sessions: only their end; accounts: their changes and their end
 SELECT (g).access_token AS token, (g).refresh_token AS refresh FROM chat.login('dave', 'correct horse') g \gset
 SELECT (chat.refresh(:'refresh')).error;

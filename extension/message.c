@@ -202,8 +202,10 @@ static SpiQuery move_delivered = {
 };
 
 static SpiQuery find_delivered = {
-	.sql = "SELECT greatest(delivered_seq, read_seq) FROM chat.member "
-		   "WHERE conversation_id = $1 AND account_id = $2 AND state = 'joined'",
+	.sql = "SELECT greatest(m.delivered_seq, m.read_seq, (SELECT max(o.seq) FROM chat.message o "
+		   "WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id)) "
+		   "FROM chat.member m "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
 	.argtypes = {INT8OID, INT8OID},
 };
 

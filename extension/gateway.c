@@ -15,10 +15,12 @@
 #include "session.h"
 #include "result.h"
 #include "spi.h"
+#include "ticket.h"
 
 PG_FUNCTION_INFO_V1(chat_gateway_connect);
+PG_FUNCTION_INFO_V1(chat_gateway_connect_ticket);
 
-/* The columns of the answer. */
+/* The columns of the answer; an error comes before them where it is returned. */
 enum
 {
 	CONNECT_ACCOUNT_ID,
@@ -41,6 +43,22 @@ static SpiQuery show_memberships = {
 	.argtypes = {INT8OID},
 };
 
+/* Writes CONNECT_COLUMNS values. */
+static void
+Connect(int64 account_id, int64 session_id, int64 expires_at_s, Datum *values, bool *nulls)
+{
+	values[CONNECT_ACCOUNT_ID] = Int64GetDatum(account_id);
+	values[CONNECT_SESSION_ID] = Int64GetDatum(session_id);
+	values[CONNECT_EXPIRES_AT] = Int64GetDatum(expires_at_s);
+	SpiBegin();
+	if (SpiRun(&show_memberships, SpiArgs(SpiInt64(account_id))) == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_TOKEN_INVALID),
+						errmsg("the account of this token is gone")));
+	for (int column = CONNECT_USER; column < CONNECT_COLUMNS; column++)
+		values[column] = SpiKeepDatum(0, column - CONNECT_USER + 1, &nulls[column]);
+	SpiEnd();
+}
+
 Datum
 chat_gateway_connect(PG_FUNCTION_ARGS)
 {
@@ -48,15 +66,25 @@ chat_gateway_connect(PG_FUNCTION_ARGS)
 	Datum values[CONNECT_COLUMNS];
 	bool nulls[CONNECT_COLUMNS] = {false};
 
-	values[CONNECT_ACCOUNT_ID] = Int64GetDatum(claims.account_id);
-	values[CONNECT_SESSION_ID] = Int64GetDatum(claims.session_id);
-	values[CONNECT_EXPIRES_AT] = Int64GetDatum(claims.expires_at_s);
-	SpiBegin();
-	if (SpiRun(&show_memberships, SpiArgs(SpiInt64(claims.account_id))) == 0)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_TOKEN_INVALID),
-						errmsg("the account of this token is gone")));
-	for (int column = CONNECT_USER; column < CONNECT_COLUMNS; column++)
-		values[column] = SpiKeepDatum(0, column - CONNECT_USER + 1, &nulls[column]);
-	SpiEnd();
+	Connect(claims.account_id, claims.session_id, claims.expires_at_s, values, nulls);
+	return ResultRow(fcinfo, values, nulls);
+}
+
+Datum
+chat_gateway_connect_ticket(PG_FUNCTION_ARGS)
+{
+	TicketClaims claims;
+	ParleyError refusal = TicketUse(PG_GETARG_TEXT_PP(0), &claims);
+	Datum values[1 + CONNECT_COLUMNS] = {0};
+	bool nulls[1 + CONNECT_COLUMNS] = {false};
+
+	nulls[0] = refusal == TICKET_OK;
+	if (refusal == TICKET_OK)
+		Connect(claims.account_id, claims.session_id, claims.expires_at_s, values + 1, nulls + 1);
+	else
+	{
+		memset(nulls + 1, true, CONNECT_COLUMNS);
+		values[0] = CStringGetTextDatum(ParleyErrorName(refusal));
+	}
 	return ResultRow(fcinfo, values, nulls);
 }

@@ -9,10 +9,13 @@
 
 #include "jwt.h"
 
-/* The newest key, or the error NO_SIGNING_KEY.  Palloc'd in the current context. */
+/* Defines the settings; called once, from _PG_init. */
+extern void KeyringInit(void);
+
+/* The newest key that is not retired, or the error NO_SIGNING_KEY.  Palloc'd in the current context. */
 extern const JwtKey *KeyringSigner(void);
 
-/* A JwtKeyLookup; palloc'd in the current context. */
+/* A JwtKeyLookup that gives no retired key; palloc'd in the current context. */
 extern const JwtKey *KeyringFind(const char *kid, void *arg);
 
 #endif /* PARLEY_KEYRING_H */

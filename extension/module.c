@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "hashslot.h"
 #include "identity.h"
+#include "keyring.h"
 #include "password.h"
 #include "session.h"
 #include "utils/guc.h"
@@ -27,6 +28,7 @@ _PG_init(void)
 	IdentityInit();
 	HashSlotInit();
 	PasswordInit();
+	KeyringInit();
 	SessionInit();
 	ContentInit();
 	AttachmentInit();

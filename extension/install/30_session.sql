@@ -5,10 +5,12 @@ CREATE TABLE chat.jwt_key (
 	algorithm  text NOT NULL,
 	secret     bytea NOT NULL,
 	public_key bytea,
-	created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	retired_at timestamptz
 );
 COMMENT ON TABLE chat.jwt_key IS
-	'Keys that sign access tokens; the newest signs, all verify. Not part of a dump';
+	'Keys of access tokens: the newest that is not retired signs. Not part of a dump';
+COMMENT ON COLUMN chat.jwt_key.retired_at IS 'From then on it verifies nothing; NULL: it may sign';
 
 CREATE TABLE chat.session (
 	id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -90,17 +92,30 @@ CREATE FUNCTION chat.rotate_key(algorithm text DEFAULT 'EdDSA') RETURNS text
 	AS 'MODULE_PATHNAME', 'chat_rotate_key'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.rotate_key(text) IS
-	'Makes the key that signs from now on and returns its kid; older keys go on verifying';
+	'Makes the key that signs from now on and returns its kid; older ones verify for pg_parley.key_overlap more';
+
+CREATE FUNCTION chat.retire_key(kid text) RETURNS void
+	AS 'MODULE_PATHNAME', 'chat_retire_key'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.retire_key(text) IS
+	'Makes a key verify nothing from now on, and so invalidates all tokens it signed';
+
+CREATE FUNCTION chat.jwks() RETURNS json
+	AS 'MODULE_PATHNAME', 'chat_jwks'
+	LANGUAGE c STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.jwks() IS
+	'The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517)';
 
 REVOKE ALL ON FUNCTION
 	chat.authenticate(text), chat.signup(text, text, text, text, text),
 	chat.login(text, text, text), chat.refresh(text), chat.logout(), chat.logout_all(),
-	chat.rotate_key(text)
+	chat.rotate_key(text), chat.retire_key(text), chat.jwks()
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	chat.authenticate(text), chat.signup(text, text, text, text, text),
-	chat.login(text, text, text), chat.refresh(text), chat.logout(), chat.logout_all()
+	chat.login(text, text, text), chat.refresh(text), chat.logout(), chat.logout_all(),
+	chat.jwks()
 	TO chat_user;
-GRANT EXECUTE ON FUNCTION chat.rotate_key(text) TO chat_admin;
+GRANT EXECUTE ON FUNCTION chat.rotate_key(text), chat.retire_key(text) TO chat_admin;
 
 SELECT chat.rotate_key();

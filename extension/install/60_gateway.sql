@@ -9,5 +9,17 @@ CREATE FUNCTION chat.gateway_connect(token text, OUT account_id bigint, OUT sess
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.gateway_connect(text) IS
 	'Who an access token speaks for, until when (Unix seconds), and the memberships with their versions, all of one snapshot';
-REVOKE ALL ON FUNCTION chat.gateway_connect(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chat.gateway_connect(text) TO chat_gateway;
+
+CREATE FUNCTION chat.gateway_connect_ticket(ticket text, OUT error text, OUT account_id bigint,
+											OUT session_id bigint, OUT expires_at_s bigint,
+											OUT "user" chat.user_info, OUT conversation_ids bigint[],
+											OUT vers bigint[], OUT snapshot_xmin bigint)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'chat_gateway_connect_ticket'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_connect_ticket(text) IS
+	'The same for a ticket, which is used up; error is NULL or the stable code of a refusal, which is returned so that its traces commit';
+
+REVOKE ALL ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_ticket(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_ticket(text)
+	TO chat_gateway;

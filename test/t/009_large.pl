@@ -59,17 +59,18 @@ subtest 'a large transaction' => sub {
 
 subtest 'every character' => sub {
 	my $group = $alice->group('characters', $bob);
-	my $size  = 3500;
+	my $size  = 3000;
 	my @ranges;
 
-	# all of Unicode but NUL and the surrogates, which are no characters
+	# all of Unicode but NUL and the surrogates, which are no characters; apart, because of
+	# combining marks only 30 may stand in a row
 	$parley->sql_as($alice, "SELECT count(*) FROM (
-		SELECT chat.send($group, '|' || string_agg(chr(n), '' ORDER BY n) || '|')
+		SELECT chat.send($group, '|' || string_agg(chr(n), ' ' ORDER BY n) || '|')
 			FROM generate_series(1, x'10FFFF'::int) n WHERE n NOT BETWEEN x'D800'::int AND x'DFFF'::int
 			GROUP BY n / $size ORDER BY n / $size) s");
 	my @expected = map {
 		my ($from, $to) = ($_ * $size, $_ * $size + $size - 1);
-		'|' . join('', map { chr } grep { $_ > 0 && $_ <= 0x10FFFF && !($_ >= 0xD800 && $_ <= 0xDFFF) } $from .. $to) . '|'
+		'|' . join(' ', map { chr } grep { $_ > 0 && $_ <= 0x10FFFF && !($_ >= 0xD800 && $_ <= 0xDFFF) } $from .. $to) . '|'
 	} 0 .. 0x10FFFF / $size;
 	@expected = grep { $_ ne '||' } @expected;
 

@@ -25,21 +25,28 @@ static SpiQuery find_repeated = {
 };
 
 /*
- * The time is taken under the lock: created_at does not run against seq.  A reply is
- * of the thread of what it answers.
+ * The time is taken under the lock: created_at does not run against seq.  $7 is of
+ * replies only, which are of the thread of what they answer; a statement of their
+ * own keeps the look for that out of all others.
  */
+#define INSERT_MESSAGE(thread, reply_to, answered) \
+	"INSERT INTO chat.message (conversation_id, seq, sender_id, sender_name, content, " \
+	"client_id, attachments, created_at, thread, reply_to) " \
+	"SELECT $1, $3, $2, a.username, $4, $5, $6, clock_timestamp(), " thread ", " reply_to " " \
+	"FROM chat.member m JOIN chat.account a ON a.id = m.account_id " answered \
+	"WHERE m.conversation_id = $1 AND m.account_id = $2 " \
+	"AND m.state = 'joined' AND a.closed_at IS NULL " \
+	"RETURNING created_at"
+
 static SpiQuery insert_message = {
-	.sql = "INSERT INTO chat.message (conversation_id, seq, sender_id, sender_name, content, "
-		   "client_id, reply_to, thread, attachments, created_at) "
-		   "SELECT $1, $3, $2, a.username, $4, $5, $6, coalesce(r.thread, r.seq), $7, "
-		   "clock_timestamp() "
-		   "FROM chat.member m JOIN chat.account a ON a.id = m.account_id "
-		   "LEFT JOIN chat.message r ON r.conversation_id = $1 AND r.seq = $6 "
-		   "WHERE m.conversation_id = $1 AND m.account_id = $2 "
-		   "AND m.state = 'joined' AND a.closed_at IS NULL "
-		   "AND ($6 IS NULL OR r.seq IS NOT NULL) "
-		   "RETURNING created_at",
-	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID, JSONOID},
+	.sql = INSERT_MESSAGE("NULL", "NULL", ""),
+	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, JSONOID},
+};
+
+static SpiQuery insert_reply = {
+	.sql = INSERT_MESSAGE("coalesce(r.thread, r.seq)", "r.seq",
+						  "JOIN chat.message r ON r.conversation_id = $1 AND r.seq = $7 "),
+	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, JSONOID, INT8OID},
 };
 
 static SpiQuery can_send = {
@@ -98,9 +105,9 @@ PostMessage(Send *send, int64 seq)
 	if (send->attachments)
 		attachments = AttachmentDescribe(send->conversation_id, send->sender_id, send->attachments);
 
-	if (SpiRun(&insert_message,
+	if (SpiRun(send->reply_to.isnull ? &insert_message : &insert_reply,
 			   SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id), SpiInt64(seq),
-					   SpiText(send->content), send->client_id, send->reply_to, attachments)) == 0)
+					   SpiText(send->content), send->client_id, attachments, send->reply_to)) == 0)
 	{
 		send->refusal = ExplainRefusal(send);
 		return false;

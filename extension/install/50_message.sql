@@ -21,14 +21,12 @@ CREATE TABLE chat.message (
 	attachments     json,
 	PRIMARY KEY (conversation_id, seq),
 	FOREIGN KEY (conversation_id, sender_id) REFERENCES chat.member (conversation_id, account_id),
-	FOREIGN KEY (conversation_id, reply_to) REFERENCES chat.message (conversation_id, seq),
-	CHECK ((thread IS NULL) = (reply_to IS NULL)),
-	CHECK ((pinned_at IS NULL) = (pinned_by IS NULL))
+	FOREIGN KEY (conversation_id, reply_to) REFERENCES chat.message (conversation_id, seq)
 );
 COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 … in its conversation, without a gap';
 COMMENT ON COLUMN chat.message.client_id IS 'Made by the client: a repeated send gives the first result';
 COMMENT ON COLUMN chat.message.thread IS
-	'The message that the chain of replies began with; NULL where reply_to is NULL';
+	'The message that the chain of replies began with; NULL where reply_to is NULL (no CHECK: every send would pay for it)';
 COMMENT ON COLUMN chat.message.reactions IS
 	'What table reaction says of this message, [{emoji, count, user_ids}]: made when it changes, so that nobody pays who reads; NULL if none';
 COMMENT ON COLUMN chat.message.attachments IS

@@ -159,6 +159,24 @@ AccountRequire(const char *username)
 	return id;
 }
 
+static SpiQuery find_open_account = {
+	.sql = "SELECT FROM chat.account WHERE id = $1 AND closed_at IS NULL",
+	.argtypes = {INT8OID},
+};
+
+void
+AccountRequireOpen(int64 account_id)
+{
+	bool found;
+
+	SpiBegin();
+	found = SpiRun(&find_open_account, SpiArgs(SpiInt64(account_id))) > 0;
+	SpiEnd();
+	if (!found)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+						errmsg("there is no user %lld", (long long) account_id)));
+}
+
 /* Not read-only: signup() shows the account it has just made. */
 static SpiQuery show_user = {
 	.sql = "SELECT u FROM chat.user_info u WHERE id = $1",

@@ -21,6 +21,9 @@ extern int64 AccountFind(const char *username);
 /* The same, or the error USER_NOT_FOUND. */
 extern int64 AccountRequire(const char *username);
 
+/* Raises USER_NOT_FOUND unless the account exists and is open. */
+extern void AccountRequireOpen(int64 account_id);
+
 /* The profile as a chat.user_info, in the current memory context. */
 extern Datum AccountShow(int64 account_id);
 

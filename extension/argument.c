@@ -71,6 +71,15 @@ CheckName(const char *what, const char *name, int max)
 				 errhint("Use 1 to %d characters, none of them a control character.", max)));
 }
 
+void
+CheckText(const char *what, const char *text, int max)
+{
+	if (IsBlank(text) || pg_mbstrlen(text) > max)
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
+				 errhint("Use 1 to %d characters, not only spaces.", max)));
+}
+
 int
 CheckLimit(int wanted, int max)
 {

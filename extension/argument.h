@@ -24,6 +24,9 @@ extern void ClipText(char *text, int max);
 /* A name people see: 1 to max characters, no control characters, not only spaces. */
 extern void CheckName(const char *what, const char *name, int max);
 
+/* A text of several lines: 1 to max characters, not only spaces. */
+extern void CheckText(const char *what, const char *text, int max);
+
 /* Nothing but white space. */
 extern bool IsBlank(const char *text);
 

@@ -14,6 +14,9 @@
 #include "account.h"
 #include "argument.h"
 #include "audit.h"
+#include "block.h"
+#include "counter.h"
+#include "audit.h"
 #include "errors.h"
 #include "identity.h"
 #include "result.h"
@@ -56,6 +59,72 @@ ConversationRequireMember(int64 conversation_id, int64 account_id)
 		ConversationRaiseNotFound(conversation_id);
 }
 
+/* In the order of the columns of find_silences. */
+static const struct
+{
+	ParleyError error;
+	const char *message;
+} silences[] = {
+	{PARLEY_ERROR_BANNED, "you are banned from this conversation"},
+	{PARLEY_ERROR_CONVERSATION_NOT_FOUND, NULL},
+	{PARLEY_ERROR_BLOCKED, "there is a block between you two"},
+	{PARLEY_ERROR_MUTED, "you are muted in this conversation"},
+};
+
+static SpiQuery find_silences = {
+	.sql = "SELECT m.state = 'banned', m.state <> 'joined' OR a.closed_at IS NOT NULL, "
+		   "m.is_blocked, m.muted_until > clock_timestamp() "
+		   "FROM chat.member m JOIN chat.account a ON a.id = m.account_id "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+ParleyError
+ConversationFindSilence(int64 conversation_id, int64 account_id)
+{
+	if (SpiRun(&find_silences, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
+		return PARLEY_ERROR_CONVERSATION_NOT_FOUND;
+	for (int i = 0; i < lengthof(silences); i++)
+	{
+		if (SpiGetBool(0, i + 1))
+			return silences[i].error;
+	}
+	return PARLEY_NO_ERROR;
+}
+
+void
+ConversationRaiseSilence(ParleyError silence, int64 conversation_id)
+{
+	for (int i = 0; i < lengthof(silences); i++)
+	{
+		if (silences[i].error == silence && silences[i].message)
+			ereport(ERROR, (ParleyErrcode(silence), errmsg("%s", silences[i].message)));
+	}
+	ConversationRaiseNotFound(conversation_id);
+}
+
+void
+ConversationRequireVoice(int64 conversation_id, int64 account_id)
+{
+	ParleyError silence;
+
+	SpiBegin();
+	silence = ConversationFindSilence(conversation_id, account_id);
+	SpiEnd();
+	if (silence != PARLEY_NO_ERROR)
+		ConversationRaiseSilence(silence, conversation_id);
+}
+
+int64
+ConversationTakeVer(int64 conversation_id)
+{
+	int64 ver = CounterNextVer(conversation_id);
+
+	if (ver == 0)
+		ConversationRaiseNotFound(conversation_id);
+	return ver;
+}
+
 /* ---- showing ------------------------------------------------------------ */
 
 /* Not read-only: create_group() shows what it has just made. */
@@ -85,9 +154,8 @@ static SpiQuery show_stats = {
 	.read_only = true,
 };
 
-/* A chat.conversation_info in the current memory context. */
-static Datum
-ShowConversation(int64 conversation_id, int64 account_id)
+Datum
+ConversationShow(int64 conversation_id, int64 account_id)
 {
 	Datum info;
 	bool isnull;
@@ -103,7 +171,7 @@ ShowConversation(int64 conversation_id, int64 account_id)
 Datum
 chat_conversation(PG_FUNCTION_ARGS)
 {
-	return ShowConversation(PG_GETARG_INT64(0), IdentityRequire());
+	return ConversationShow(PG_GETARG_INT64(0), IdentityRequire());
 }
 
 Datum
@@ -135,10 +203,10 @@ chat_stats(PG_FUNCTION_ARGS)
 /* ---- making ------------------------------------------------------------- */
 
 static SpiQuery insert_conversation = {
-	.sql = "INSERT INTO chat.conversation (id, is_group, name, created_by) "
-		   "VALUES (coalesce($1, nextval('chat.conversation_id_seq')), $2 IS NOT NULL, $2, $3) "
+	.sql = "INSERT INTO chat.conversation (id, is_group, name, created_by, is_public) "
+		   "VALUES (coalesce($1, nextval('chat.conversation_id_seq')), $2 IS NOT NULL, $2, $3, $4) "
 		   "RETURNING id",
-	.argtypes = {INT8OID, TEXTOID, INT8OID},
+	.argtypes = {INT8OID, TEXTOID, INT8OID, BOOLOID},
 };
 
 static SpiQuery insert_counter = {
@@ -155,27 +223,38 @@ static SpiQuery insert_members = {
 	.argtypes = {INT8OID, INT8ARRAYOID, INT8OID},
 };
 
-/*
- * Inside SpiBegin().  id 0: a new one is taken.  name NULL: a direct conversation,
- * which nobody owns.  The members are distinct; the caller is one of them.
- */
-static int64
-MakeConversation(int64 id, const char *name, int64 caller, const int64 *members, int count)
+/* A conversation that is to be.  The members are distinct; the caller is one of them. */
+typedef struct Draft
 {
+	int64 id;		  /* 0: a new one is taken */
+	const char *name; /* NULL: a direct conversation, which nobody owns */
+	bool is_public;
+	int64 caller;
+	const int64 *members;
+	int count;
+} Draft;
+
+/* Inside SpiBegin(). */
+static int64
+MakeConversation(const Draft *draft)
+{
+	int count = draft->count;
+	int64 id;
 	Datum *elements = palloc(count * sizeof(Datum));
 	NullableDatum list;
 
 	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(members[i]);
+		elements[i] = Int64GetDatum(draft->members[i]);
 	list = SpiDatum(PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64),
 													FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
 					false);
 
 	SpiRun(&insert_conversation,
-		   SpiArgs(SpiDatum(Int64GetDatum(id), id == 0), SpiText(name), SpiInt64(caller)));
+		   SpiArgs(SpiDatum(Int64GetDatum(draft->id), draft->id == 0), SpiText(draft->name),
+				   SpiInt64(draft->caller), SpiDatum(BoolGetDatum(draft->is_public), false)));
 	id = SpiGetInt64(0, 1);
 	SpiRun(&insert_counter, SpiArgs(SpiInt64(id), list));
-	SpiRun(&insert_members, SpiArgs(SpiInt64(id), list, SpiInt64(name ? caller : 0)));
+	SpiRun(&insert_members, SpiArgs(SpiInt64(id), list, SpiInt64(draft->name ? draft->caller : 0)));
 	return id;
 }
 
@@ -194,7 +273,8 @@ static SpiQuery insert_pair = {
 
 /*
  * Inside SpiBegin().  Of two who begin at once one inserts the pair; the other
- * waits for that commit, inserts nothing and finds it.
+ * waits for that commit, inserts nothing and finds it.  What exists is found in
+ * spite of a block: both may read what was said.
  */
 static int64
 FindOrMakeDirect(int64 caller, int64 other, bool *created)
@@ -204,10 +284,17 @@ FindOrMakeDirect(int64 caller, int64 other, bool *created)
 	*created = false;
 	if (SpiRun(&find_pair, pair) > 0)
 		return SpiGetInt64(0, 1);
+	BlockLockPair(caller, other);
+	BlockRequireNone(caller, &other, 1);
 	if (SpiRun(&insert_pair, pair) > 0)
 	{
 		*created = true;
-		return MakeConversation(SpiGetInt64(0, 1), NULL, caller, (int64[]){caller, other}, 2);
+		return MakeConversation(&(Draft){
+			.id = SpiGetInt64(0, 1),
+			.caller = caller,
+			.members = (int64[]){caller, other},
+			.count = 2,
+		});
 	}
 	if (SpiRun(&find_pair, pair) == 0)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -234,7 +321,7 @@ chat_direct(PG_FUNCTION_ARGS)
 	conversation_id = FindOrMakeDirect(caller, other, &created);
 	SpiEnd();
 
-	values[0] = ShowConversation(conversation_id, caller);
+	values[0] = ConversationShow(conversation_id, caller);
 	values[1] = BoolGetDatum(created);
 	return ResultRow(fcinfo, values, nulls);
 }
@@ -280,22 +367,30 @@ ResolveMembers(ArrayType *usernames, int64 caller, int *count)
 	return ids;
 }
 
+void
+ConversationCheckName(const char *name)
+{
+	CheckName("name of the group", name, GROUP_NAME_MAX_CHARACTERS);
+}
+
 Datum
 chat_create_group(PG_FUNCTION_ARGS)
 {
-	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	ArrayType *usernames = PG_GETARG_ARRAYTYPE_P(1);
-	int64 caller = IdentityRequire();
-	int64 *members;
-	int count;
+	Draft draft = {
+		.name = text_to_cstring(PG_GETARG_TEXT_PP(0)),
+		.is_public = PG_GETARG_BOOL(2),
+		.caller = IdentityRequire(),
+	};
 	int64 conversation_id;
 
-	CheckName("name of the group", name, GROUP_NAME_MAX_CHARACTERS);
+	ConversationCheckName(draft.name);
 	SpiBegin();
-	members = ResolveMembers(usernames, caller, &count);
-	conversation_id = MakeConversation(0, name, caller, members, count);
+	draft.members = ResolveMembers(usernames, draft.caller, &draft.count);
+	BlockRequireNone(draft.caller, draft.members, draft.count);
+	conversation_id = MakeConversation(&draft);
 	AuditWrite(.kind = AUDIT_GROUP_CREATED, .conversation_id = conversation_id,
-			   .account_id = caller);
+			   .account_id = draft.caller);
 	SpiEnd();
-	return ShowConversation(conversation_id, caller);
+	return ConversationShow(conversation_id, draft.caller);
 }

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "errors.h"
+
 /*
  * Raises CONVERSATION_NOT_FOUND unless the account belongs to the conversation.
  * An unknown conversation and somebody else's give the same answer, so that ids
@@ -16,6 +18,37 @@ extern void ConversationRequireMember(int64 conversation_id, int64 account_id);
 
 /* The same error, for callers that have found out themselves. */
 extern void ConversationRaiseNotFound(int64 conversation_id) pg_attribute_noreturn();
+
+/*
+ * Why the account may not speak in the conversation: CONVERSATION_NOT_FOUND,
+ * BANNED, BLOCKED or MUTED; PARLEY_NO_ERROR if it may.  Inside SpiBegin().
+ */
+extern ParleyError ConversationFindSilence(int64 conversation_id, int64 account_id);
+extern void ConversationRaiseSilence(ParleyError silence, int64 conversation_id)
+	pg_attribute_noreturn();
+
+/* Raises it if there is one; for everything that others are to see. */
+extern void ConversationRequireVoice(int64 conversation_id, int64 account_id);
+
+/* The same for a statement that has the row at hand, as m of chat.member. */
+#define MEMBER_MAY_SPEAK \
+	"m.state = 'joined' AND NOT m.is_blocked " \
+	"AND (m.muted_until IS NULL OR m.muted_until <= clock_timestamp())"
+
+/*
+ * The conversation's next version, or CONVERSATION_NOT_FOUND.  Locks the
+ * conversation (counter.h).  Inside SpiBegin().
+ */
+extern int64 ConversationTakeVer(int64 conversation_id);
+
+/* A name for a group; raises INVALID_ARGUMENT if it is not one. */
+extern void ConversationCheckName(const char *name);
+
+/*
+ * A chat.conversation_info in the current memory context, or
+ * CONVERSATION_NOT_FOUND unless the account belongs to the conversation.
+ */
+extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 
 /* ---- parts of statements that show conversations ------------------------ */
 
@@ -32,11 +65,15 @@ extern void ConversationRaiseNotFound(int64 conversation_id) pg_attribute_noretu
 	"CROSS JOIN LATERAL (SELECT greatest(me.read_seq, max(o.seq)) AS seq FROM chat.message o " \
 	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
 
+/* The columns of chat.member_info, from u of chat.user_info and m of chat.member. */
+#define MEMBER_INFO \
+	"u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, u.last_seen, m.role, " \
+	"CASE WHEN m.muted_until > statement_timestamp() THEN m.muted_until END"
+
 /* The chat.conversation_info of one of MY_CONVERSATIONS. */
 #define CONVERSATION_INFO \
 	"ROW(c.id, c.is_group, c.name, " \
-	"ARRAY(SELECT ROW(u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, " \
-	"u.last_seen, m.role)::chat.member_info FROM chat.member m " \
+	"ARRAY(SELECT ROW(" MEMBER_INFO ")::chat.member_info FROM chat.member m " \
 	"JOIN chat.user_info u ON u.id = m.account_id " \
 	"WHERE m.conversation_id = c.id AND m.state = 'joined' " \
 	"ORDER BY m.joined_at, m.account_id LIMIT 50), " \
@@ -47,6 +84,6 @@ extern void ConversationRaiseNotFound(int64 conversation_id) pg_attribute_noretu
 	"k.last_seq, k.last_seq - p.seq, p.seq, " \
 	"CASE WHEN k.last_seq > p.seq THEN (SELECT count(DISTINCT n.seq) FROM chat.mention n " \
 	"WHERE n.conversation_id = c.id AND n.account_id IN (0, me.account_id) " \
-	"AND n.seq > p.seq) ELSE 0 END)::chat.conversation_info"
+	"AND n.seq > p.seq) ELSE 0 END, c.is_public)::chat.conversation_info"
 
 #endif /* PARLEY_CONVERSATION_H */

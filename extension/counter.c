@@ -104,5 +104,22 @@ CounterMoveSeq(int64 conversation_id, int64 by)
 int64
 CounterNextVer(int64 conversation_id)
 {
-	return Move(conversation_id, 0, 1, LAST_VER);
+	return CounterTakeVers(conversation_id, 1);
+}
+
+int64
+CounterTakeVers(int64 conversation_id, int64 count)
+{
+	return Move(conversation_id, 0, count, LAST_VER);
+}
+
+static SpiQuery lock_counter = {
+	.sql = "SELECT FROM chat.conversation_counter WHERE conversation_id = $1 FOR UPDATE",
+	.argtypes = {INT8OID},
+};
+
+void
+CounterLock(int64 conversation_id)
+{
+	SpiRun(&lock_counter, SpiArgs(SpiInt64(conversation_id)));
 }

@@ -23,4 +23,10 @@ extern int64 CounterMoveSeq(int64 conversation_id, int64 by);
 /* The conversation's next version; 0 if there is no such conversation. */
 extern int64 CounterNextVer(int64 conversation_id);
 
+/* Takes `count` versions at once and returns the last of them. */
+extern int64 CounterTakeVers(int64 conversation_id, int64 count);
+
+/* The lock alone. */
+extern void CounterLock(int64 conversation_id);
+
 #endif /* PARLEY_COUNTER_H */

@@ -251,6 +251,7 @@ enum
 	MEMBER_STATE,
 	MEMBER_READ_SEQ,
 	MEMBER_DELIVERED_SEQ,
+	MEMBER_MUTED_UNTIL,
 	MEMBER_VER,
 	MEMBER_CHANGED
 };
@@ -295,11 +296,12 @@ WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventJsonInt(json, "user_id", columns[MEMBER_ACCOUNT_ID]);
 	EventJsonText(json, "role", columns[MEMBER_ROLE]);
 	EventJsonText(json, "state", columns[MEMBER_STATE]);
+	EventJsonTime(json, "muted_until", columns[MEMBER_MUTED_UNTIL]);
 	EventJsonInt(json, "ver", columns[MEMBER_VER]);
 	EventJsonEnd(json);
 }
 
-/* The row itself says what it was written for: membership, reading or delivery. */
+/* The row itself says what it was written for; a block is nothing to tell. */
 static bool
 WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 {
@@ -315,6 +317,8 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 		case 'd':
 			WriteDelivery(columns, event, json);
 			break;
+		case 'b':
+			return false;
 		default:
 			WriteMembership(columns, event, json);
 	}
@@ -326,6 +330,7 @@ enum
 	CONVERSATION_ID,
 	CONVERSATION_IS_GROUP,
 	CONVERSATION_NAME,
+	CONVERSATION_IS_PUBLIC,
 	CONVERSATION_VER
 };
 
@@ -343,6 +348,7 @@ WriteConversation(const Change *change, ParleyEvent *event, StringInfo json)
 	EventJsonInt(json, "id", columns[CONVERSATION_ID]);
 	EventJsonBool(json, "is_group", columns[CONVERSATION_IS_GROUP]);
 	EventJsonText(json, "name", columns[CONVERSATION_NAME]);
+	EventJsonBool(json, "is_public", columns[CONVERSATION_IS_PUBLIC]);
 	EventJsonInt(json, "ver", columns[CONVERSATION_VER]);
 	EventJsonEnd(json);
 	return true;
@@ -442,6 +448,7 @@ static const FeedTable feed_tables[] = {
 	  [MEMBER_STATE] = {"state", TEXTOID},
 	  [MEMBER_READ_SEQ] = {"read_seq", INT8OID},
 	  [MEMBER_DELIVERED_SEQ] = {"delivered_seq", INT8OID},
+	  [MEMBER_MUTED_UNTIL] = {"muted_until", TIMESTAMPTZOID},
 	  [MEMBER_VER] = {"ver", INT8OID},
 	  [MEMBER_CHANGED] = {"changed", CHAROID}}},
 	{"conversation",
@@ -450,6 +457,7 @@ static const FeedTable feed_tables[] = {
 	 {[CONVERSATION_ID] = {"id", INT8OID},
 	  [CONVERSATION_IS_GROUP] = {"is_group", BOOLOID},
 	  [CONVERSATION_NAME] = {"name", TEXTOID},
+	  [CONVERSATION_IS_PUBLIC] = {"is_public", BOOLOID},
 	  [CONVERSATION_VER] = {"ver", INT8OID}}},
 	{"session",
 	 WriteSession,

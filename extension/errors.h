@@ -15,6 +15,9 @@
 
 #include "wire.h"
 
+/* For variables that hold an error or none. */
+#define PARLEY_NO_ERROR PARLEY_ERROR_COUNT
+
 /* Stands where errcode() stands in an ereport. */
 extern int ParleyErrcode(ParleyError error);
 

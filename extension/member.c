@@ -1,6 +1,6 @@
 /*
  * member.c
- *	  The members of a group: who they are, who comes, who goes.
+ *	  The members of a group: who they are, who comes, who goes, and their roles.
  *
  * Every change takes the conversation's next version first.  That locks the
  * counter row, so that a change and a send, or two changes, are one after the
@@ -14,40 +14,22 @@
 #include "utils/builtins.h"
 
 #include "account.h"
+#include "argument.h"
 #include "audit.h"
+#include "block.h"
 #include "conversation.h"
-#include "counter.h"
 #include "errors.h"
+#include "group.h"
 #include "identity.h"
+#include "permission.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_members);
 PG_FUNCTION_INFO_V1(chat_add_member);
 PG_FUNCTION_INFO_V1(chat_remove_member);
 PG_FUNCTION_INFO_V1(chat_leave);
-
-/* In the order of power; what is not a member ranks lowest. */
-typedef enum Role
-{
-	ROLE_NONE,
-	ROLE_MEMBER,
-	ROLE_ADMIN,
-	ROLE_OWNER
-} Role;
-
-static const char *const role_names[] = {
-	[ROLE_NONE] = "none",
-	[ROLE_MEMBER] = "member",
-	[ROLE_ADMIN] = "admin",
-	[ROLE_OWNER] = "owner",
-};
-
-static SpiQuery find_role = {
-	.sql = "SELECT m.role, c.is_group FROM chat.member m "
-		   "JOIN chat.conversation c ON c.id = m.conversation_id "
-		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
-	.argtypes = {INT8OID, INT8OID},
-};
+PG_FUNCTION_INFO_V1(chat_join);
+PG_FUNCTION_INFO_V1(chat_set_role);
 
 static SpiQuery set_state = {
 	.sql = "UPDATE chat.member SET state = $3, role = 'member', ver = $4, changed = 'm' "
@@ -55,7 +37,10 @@ static SpiQuery set_state = {
 	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID},
 };
 
-/* What is said before somebody joins is not unread to them. */
+/*
+ * What is said before somebody joins is not unread to them.  Who was muted and went
+ * is muted when they come back.
+ */
 static SpiQuery join_member = {
 	.sql = "INSERT INTO chat.member AS m "
 		   "(conversation_id, account_id, ver, joined_seq, read_seq) "
@@ -68,13 +53,14 @@ static SpiQuery join_member = {
 	.argtypes = {INT8OID, INT8OID, INT8OID},
 };
 
-static SpiQuery find_state = {
-	.sql = "SELECT state FROM chat.member WHERE conversation_id = $1 AND account_id = $2",
+/* What stands between an account and a group. */
+static SpiQuery find_door = {
+	.sql = "SELECT c.is_public, m.state FROM chat.conversation c "
+		   "LEFT JOIN chat.member m ON m.conversation_id = c.id AND m.account_id = $2 "
+		   "WHERE c.id = $1 AND c.deleted_at IS NULL",
 	.argtypes = {INT8OID, INT8OID},
 };
 
-#define MEMBER_INFO \
-	"u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, u.last_seen, m.role"
 #define JOINED_MEMBERS \
 	"FROM chat.member m JOIN chat.user_info u ON u.id = m.account_id " \
 	"WHERE m.conversation_id = $1 AND m.state = 'joined'"
@@ -99,57 +85,19 @@ static SpiQuery find_heir = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
-static SpiQuery make_owner = {
-	.sql = "UPDATE chat.member SET role = 'owner', ver = $3, changed = 'm' "
+/* Nobody ranks above an owner who could let them speak again. */
+static SpiQuery update_role = {
+	.sql = "UPDATE chat.member SET role = $3, ver = $4, changed = 'm', "
+		   "muted_until = CASE WHEN $3 <> 'owner' THEN muted_until END "
 		   "WHERE conversation_id = $1 AND account_id = $2",
-	.argtypes = {INT8OID, INT8OID, INT8OID},
+	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID},
 };
 
-/* Inside SpiBegin(), like all that follows. */
-static int64
-TakeVer(int64 conversation_id)
-{
-	int64 ver = CounterNextVer(conversation_id);
-
-	if (ver == 0)
-		ConversationRaiseNotFound(conversation_id);
-	return ver;
-}
-
-static Role
-FindRole(int64 conversation_id, int64 account_id, bool *is_group)
-{
-	char *name;
-
-	if (SpiRun(&find_role, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
-		return ROLE_NONE;
-	*is_group = SpiGetBool(0, 2);
-	name = SpiGetText(0, 1);
-	for (Role role = ROLE_MEMBER; role <= ROLE_OWNER; role++)
-	{
-		if (strcmp(name, role_names[role]) == 0)
-			return role;
-	}
-	return ROLE_NONE;
-}
-
-/* The caller's role in a group, at least the one demanded. */
-static Role
-RequireRole(int64 conversation_id, int64 caller, Role demanded)
-{
-	bool is_group = false;
-	Role role = FindRole(conversation_id, caller, &is_group);
-
-	if (role == ROLE_NONE)
-		ConversationRaiseNotFound(conversation_id);
-	if (!is_group)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_NOT_A_GROUP),
-						errmsg("a direct conversation keeps its two members")));
-	if (role < demanded)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
-						errmsg("this takes the role \"%s\" at least", role_names[demanded])));
-	return role;
-}
+static SpiQuery find_other_owner = {
+	.sql = "SELECT FROM chat.member WHERE conversation_id = $1 AND account_id <> $2 "
+		   "AND state = 'joined' AND role = 'owner' LIMIT 1",
+	.argtypes = {INT8OID, INT8OID},
+};
 
 Datum
 chat_members(PG_FUNCTION_ARGS)
@@ -158,14 +106,32 @@ chat_members(PG_FUNCTION_ARGS)
 	return SpiReturnRows(fcinfo, &list_members, SpiArgs(SpiFunctionArg(fcinfo, 0)));
 }
 
+static Datum
+ShowMember(FunctionCallInfo fcinfo, int64 conversation_id, int64 account_id)
+{
+	return SpiReturnValue(fcinfo, &show_member,
+						  SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id)));
+}
+
+/* ---- who comes ---------------------------------------------------------- */
+
+/* False: the account is a member already, or banned. */
+static bool
+Admit(int64 conversation_id, int64 account_id, int64 ver)
+{
+	return SpiRun(&join_member,
+				  SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiInt64(ver))) > 0;
+}
+
 static void
 pg_attribute_noreturn()
-	RaiseCannotJoin(int64 conversation_id, int64 account_id, const char *username)
+	RaiseCannotAdd(int64 conversation_id, int64 account_id, const char *username)
 {
-	SpiRun(&find_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id)));
-	if (strcmp(SpiGetText(0, 1), "banned") == 0)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
-						errmsg("\"%s\" is banned from this conversation", username)));
+	SpiRun(&find_door, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id)));
+	if (strcmp(SpiGetText(0, 2), "banned") == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_BANNED),
+						errmsg("\"%s\" is banned from this conversation", username),
+						errhint("A ban is lifted by chat.unban().")));
 	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_ALREADY_MEMBER),
 					errmsg("\"%s\" is a member already", username)));
 }
@@ -180,19 +146,54 @@ chat_add_member(PG_FUNCTION_ARGS)
 	int64 ver;
 
 	SpiBegin();
-	ver = TakeVer(conversation_id);
-	RequireRole(conversation_id, caller, ROLE_ADMIN);
+	ver = ConversationTakeVer(conversation_id);
+	PermissionRequire(conversation_id, caller, PERMISSION_ADD_MEMBER);
 	account_id = AccountRequire(username);
-	if (SpiRun(&join_member,
-			   SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiInt64(ver))) == 0)
-		RaiseCannotJoin(conversation_id, account_id, username);
+	BlockRequireNone(caller, &account_id, 1);
+	if (!Admit(conversation_id, account_id, ver))
+		RaiseCannotAdd(conversation_id, account_id, username);
 	AuditWrite(.kind = AUDIT_MEMBER_ADDED, .conversation_id = conversation_id,
 			   .account_id = account_id);
 	SpiEnd();
-
-	return SpiReturnValue(fcinfo, &show_member,
-						  SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id)));
+	return ShowMember(fcinfo, conversation_id, account_id);
 }
+
+/* A group that is not public is none to those outside, unless they know it from within. */
+static void
+RequireOpenDoor(int64 conversation_id, int64 account_id)
+{
+	const char *state;
+
+	if (SpiRun(&find_door, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
+		ConversationRaiseNotFound(conversation_id);
+	state = SpiGetText(0, 2);
+	if (state && strcmp(state, "banned") == 0)
+		ConversationRaiseSilence(PARLEY_ERROR_BANNED, conversation_id);
+	if (state && strcmp(state, "joined") == 0)
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_ALREADY_MEMBER), errmsg("you are a member already")));
+	if (!SpiGetBool(0, 1))
+		ConversationRaiseNotFound(conversation_id);
+}
+
+Datum
+chat_join(PG_FUNCTION_ARGS)
+{
+	int64 conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
+	int64 caller = IdentityRequire();
+	int64 ver;
+
+	SpiBegin();
+	ver = ConversationTakeVer(conversation_id);
+	RequireOpenDoor(conversation_id, caller);
+	Admit(conversation_id, caller, ver);
+	AuditWrite(.kind = AUDIT_MEMBER_JOINED, .conversation_id = conversation_id,
+			   .account_id = caller);
+	SpiEnd();
+	return ConversationShow(conversation_id, caller);
+}
+
+/* ---- who goes ----------------------------------------------------------- */
 
 Datum
 chat_remove_member(PG_FUNCTION_ARGS)
@@ -202,21 +203,11 @@ chat_remove_member(PG_FUNCTION_ARGS)
 	int64 caller = IdentityRequire();
 	int64 ver;
 	Role mine;
-	Role theirs;
-	bool is_group;
 
 	SpiBegin();
-	ver = TakeVer(conversation_id);
-	mine = RequireRole(conversation_id, caller, ROLE_ADMIN);
-	theirs = FindRole(conversation_id, account_id, &is_group);
-	if (theirs == ROLE_NONE)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
-						errmsg("account %lld is not a member of this conversation",
-							   (long long) account_id)));
-	if (theirs >= mine)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
-						errmsg("only a member of lower role can be removed"),
-						errhint("To go yourself, use chat.leave().")));
+	ver = ConversationTakeVer(conversation_id);
+	mine = PermissionRequire(conversation_id, caller, PERMISSION_REMOVE_MEMBER);
+	PermissionRequireLower(mine, conversation_id, account_id);
 	SpiRun(&set_state, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiText("removed"),
 							   SpiInt64(ver)));
 	AuditWrite(.kind = AUDIT_MEMBER_REMOVED, .conversation_id = conversation_id,
@@ -225,18 +216,24 @@ chat_remove_member(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static void
+SetRole(int64 conversation_id, int64 account_id, Role role, int64 ver)
+{
+	SpiRun(&update_role, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id),
+								 SpiText(RoleName(role)), SpiInt64(ver)));
+	AuditWrite(.kind = AUDIT_ROLE_SET, .conversation_id = conversation_id, .account_id = account_id,
+			   .detail = RoleName(role));
+}
+
 /* A group whose last owner goes is owned by who has been in it longest. */
 static void
-HandOver(int64 conversation_id, int64 caller)
+HandOver(int64 conversation_id, int64 account_id)
 {
-	if (SpiRun(&find_heir, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) > 0)
+	if (SpiRun(&find_heir, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) > 0)
 	{
 		int64 heir = SpiGetInt64(0, 1);
 
-		SpiRun(&make_owner, SpiArgs(SpiInt64(conversation_id), SpiInt64(heir),
-									SpiInt64(TakeVer(conversation_id))));
-		AuditWrite(.kind = AUDIT_ROLE_SET, .conversation_id = conversation_id, .account_id = heir,
-				   .detail = role_names[ROLE_OWNER]);
+		SetRole(conversation_id, heir, ROLE_OWNER, ConversationTakeVer(conversation_id));
 	}
 }
 
@@ -249,14 +246,15 @@ Go(int64 conversation_id, int64 account_id, Role role, int64 ver)
 							   SpiInt64(ver)));
 	AuditWrite(.kind = AUDIT_MEMBER_LEFT, .conversation_id = conversation_id,
 			   .account_id = account_id);
+	if (role == ROLE_OWNER)
+		GroupEndIfEmpty(conversation_id, ver);
 }
 
 void
 MemberQuit(int64 conversation_id, int64 account_id)
 {
-	int64 ver = TakeVer(conversation_id);
-	bool is_group;
-	Role role = FindRole(conversation_id, account_id, &is_group);
+	int64 ver = ConversationTakeVer(conversation_id);
+	Role role = RoleFind(conversation_id, account_id);
 
 	if (role != ROLE_NONE)
 		Go(conversation_id, account_id, role, ver);
@@ -270,8 +268,54 @@ chat_leave(PG_FUNCTION_ARGS)
 	int64 ver;
 
 	SpiBegin();
-	ver = TakeVer(conversation_id);
-	Go(conversation_id, caller, RequireRole(conversation_id, caller, ROLE_MEMBER), ver);
+	ver = ConversationTakeVer(conversation_id);
+	Go(conversation_id, caller, PermissionRequire(conversation_id, caller, PERMISSION_LEAVE), ver);
 	SpiEnd();
 	PG_RETURN_VOID();
+}
+
+/* ---- roles -------------------------------------------------------------- */
+
+static Role
+GetRole(FunctionCallInfo fcinfo, int n)
+{
+	Role role = RoleOfName(ArgumentRequireText(fcinfo, n, "role"));
+
+	if (role == ROLE_NONE)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("no such role"),
+						errhint("The roles are \"member\", \"admin\" and \"owner\".")));
+	return role;
+}
+
+/* Owners are equals: one steps down by oneself, and not as the last. */
+static void
+RequireMayChangeRole(int64 conversation_id, int64 caller, int64 account_id, Role role)
+{
+	Role mine = PermissionRequire(conversation_id, caller, PERMISSION_SET_ROLE);
+
+	if (account_id != caller)
+		PermissionRequireLower(mine, conversation_id, account_id);
+	else if (role != ROLE_OWNER &&
+			 SpiRun(&find_other_owner, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_LAST_OWNER),
+						errmsg("you are the only owner of this conversation"),
+						errhint("Make somebody else an owner first.")));
+}
+
+Datum
+chat_set_role(PG_FUNCTION_ARGS)
+{
+	int64 conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
+	int64 account_id = ArgumentRequireInt64(fcinfo, 1, "account_id");
+	Role role = GetRole(fcinfo, 2);
+	int64 caller = IdentityRequire();
+	int64 ver;
+
+	SpiBegin();
+	ver = ConversationTakeVer(conversation_id);
+	RequireMayChangeRole(conversation_id, caller, account_id, role);
+	if (RoleFind(conversation_id, account_id) != role)
+		SetRole(conversation_id, account_id, role, ver);
+	SpiEnd();
+	return ShowMember(fcinfo, conversation_id, account_id);
 }

@@ -35,7 +35,7 @@ static SpiQuery find_repeated = {
 	"SELECT $1, $3, $2, a.username, $4, $5, $6, clock_timestamp(), " thread ", " reply_to " " \
 	"FROM chat.member m JOIN chat.account a ON a.id = m.account_id " answered \
 	"WHERE m.conversation_id = $1 AND m.account_id = $2 " \
-	"AND m.state = 'joined' AND a.closed_at IS NULL " \
+	"AND " MEMBER_MAY_SPEAK " AND a.closed_at IS NULL " \
 	"RETURNING created_at"
 
 static SpiQuery insert_message = {
@@ -47,13 +47,6 @@ static SpiQuery insert_reply = {
 	.sql = INSERT_MESSAGE("coalesce(r.thread, r.seq)", "r.seq",
 						  "JOIN chat.message r ON r.conversation_id = $1 AND r.seq = $7 "),
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, JSONOID, INT8OID},
-};
-
-static SpiQuery can_send = {
-	.sql = "SELECT FROM chat.member m JOIN chat.account a ON a.id = m.account_id "
-		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined' "
-		   "AND a.closed_at IS NULL",
-	.argtypes = {INT8OID, INT8OID},
 };
 
 /* ---- one conversation's part of a batch; inside SpiBegin() --------------- */
@@ -88,9 +81,9 @@ FindRepeated(Send *send)
 static ParleyError
 ExplainRefusal(const Send *send)
 {
-	if (SpiRun(&can_send, SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id))) == 0)
-		return PARLEY_ERROR_CONVERSATION_NOT_FOUND;
-	return PARLEY_ERROR_MESSAGE_NOT_FOUND;
+	ParleyError silence = ConversationFindSilence(send->conversation_id, send->sender_id);
+
+	return silence == PARLEY_NO_ERROR ? PARLEY_ERROR_MESSAGE_NOT_FOUND : silence;
 }
 
 /* Says it under the number seq.  False: the number was not used. */
@@ -188,6 +181,6 @@ PostRaiseRefusal(const Send *send)
 							errmsg("there is no message %lld to reply to",
 								   (long long) DatumGetInt64(send->reply_to.value))));
 		default:
-			ConversationRaiseNotFound(send->conversation_id);
+			ConversationRaiseSilence(send->refusal, send->conversation_id);
 	}
 }

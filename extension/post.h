@@ -30,7 +30,7 @@ typedef struct Send
 	bool repeated; /* an earlier send with this client_id */
 } Send;
 
-#define SEND_OK PARLEY_ERROR_COUNT /* CONTENT_OK too */
+#define SEND_OK PARLEY_NO_ERROR /* CONTENT_OK too */
 
 /*
  * Sends them all, each as if alone: one that is refused says why in `refusal` and

@@ -66,7 +66,8 @@ PG_FUNCTION_INFO_V1(chat_sync);
 /* Those of a reset are in the conversation. */
 #define MEMBERSHIPS \
 	"CROSS JOIN LATERAL (SELECT coalesce(array_agg(" \
-	"ROW(m.account_id, m.role, m.state, m.ver)::chat.membership_info ORDER BY m.ver), '{}') " \
+	"ROW(m.account_id, m.role, m.state, m.ver, m.muted_until)::chat.membership_info ORDER BY " \
+	"m.ver), '{}') " \
 	"AS list FROM chat.member m WHERE NOT b.reset " \
 	"AND m.conversation_id = b.conversation_id AND m.ver > b.had_ver) memberships "
 

@@ -54,6 +54,7 @@
 	X(USER_NOT_FOUND, "PC021", 404, "user_not_found", "No such user") \
 	X(MESSAGE_NOT_FOUND, "PC022", 404, "message_not_found", "No such message") \
 	X(SESSION_NOT_FOUND, "PC023", 404, "session_not_found", "No such session") \
+	X(REPORT_NOT_FOUND, "PC024", 404, "report_not_found", "No such report") \
 	X(USERNAME_TAKEN, "PC030", 409, "username_taken", "The user name is taken") \
 	X(EMAIL_TAKEN, "PC031", 409, "email_taken", "The e-mail address is taken") \
 	X(ALREADY_MEMBER, "PC032", 409, "already_member", "Already a member") \

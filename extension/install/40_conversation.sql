@@ -11,10 +11,12 @@ CREATE TABLE chat.conversation (
 	created_at timestamptz NOT NULL DEFAULT now(),
 	is_public  boolean NOT NULL DEFAULT false CHECK (is_group OR NOT is_public),
 	ver        bigint NOT NULL DEFAULT 0,
+	deleted_at timestamptz CHECK (is_group OR deleted_at IS NULL),
 	CHECK (is_group = (name IS NOT NULL))
 );
 COMMENT ON TABLE chat.conversation IS 'A direct conversation of two, or a group';
 COMMENT ON COLUMN chat.conversation.ver IS 'The version at the last change of this row; 0 until there is one';
+COMMENT ON COLUMN chat.conversation.deleted_at IS 'Nobody is a member any more, and nobody can become one';
 
 -- The row every send updates: narrow and loosely packed, so that updates stay HOT.
 CREATE TABLE chat.conversation_counter (
@@ -47,13 +49,16 @@ CREATE TABLE chat.member (
 	read_seq        bigint NOT NULL DEFAULT 0 CHECK (read_seq >= 0),
 	delivered_seq   bigint NOT NULL DEFAULT 0 CHECK (delivered_seq >= 0),
 	muted_until     timestamptz,
+	is_blocked      boolean NOT NULL DEFAULT false,
 	ver             bigint NOT NULL,
-	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r', 'd')),
+	changed         "char" NOT NULL DEFAULT 'm' CHECK (changed IN ('m', 'r', 'd', 'b')),
 	PRIMARY KEY (conversation_id, account_id)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE chat.member IS 'Who belongs to a conversation, and how far they have read';
 COMMENT ON COLUMN chat.member.read_seq IS 'As marked; one''s own messages count as read besides';
 COMMENT ON COLUMN chat.member.ver IS 'The conversation''s version at the last change of role or state';
 COMMENT ON COLUMN chat.member.changed IS
-	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, d delivery';
+	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, d delivery, b a block, which is no event';
+COMMENT ON COLUMN chat.member.is_blocked IS
+	'In a direct conversation: one of the two has blocked the other. Both rows say the same';
 CREATE INDEX member_account_idx ON chat.member (account_id, conversation_id) WHERE state = 'joined';

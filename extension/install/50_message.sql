@@ -71,9 +71,10 @@ CREATE TYPE chat.member_info AS (
 	bio          text,
 	is_online    boolean,
 	last_seen    timestamptz,
-	role         text
+	role         text,
+	muted_until  timestamptz
 );
-COMMENT ON TYPE chat.member_info IS 'A member of a conversation: the profile, and the role';
+COMMENT ON TYPE chat.member_info IS 'A member of a conversation: the profile, the role, and until when they may not speak';
 
 CREATE TYPE chat.conversation_info AS (
 	id           bigint,
@@ -85,7 +86,8 @@ CREATE TYPE chat.conversation_info AS (
 	last_seq     bigint,
 	unread       bigint,
 	read_seq     bigint,
-	mentions     bigint
+	mentions     bigint,
+	is_public    boolean
 );
 COMMENT ON TYPE chat.conversation_info IS
 	'A conversation as one member sees it; members holds the first 50, member_count says how many there are; mentions counts the unread messages that name the member or all';
@@ -104,12 +106,13 @@ CREATE FUNCTION chat.direct(username text) RETURNS chat.direct_result
 COMMENT ON FUNCTION chat.direct(text) IS
 	'The direct conversation with somebody, made if there is none';
 
-CREATE FUNCTION chat.create_group(name text, usernames text[] DEFAULT '{}')
+CREATE FUNCTION chat.create_group(name text, usernames text[] DEFAULT '{}',
+								  is_public boolean DEFAULT false)
 	RETURNS chat.conversation_info
 	AS 'MODULE_PATHNAME', 'chat_create_group'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION chat.create_group(text, text[]) IS
-	'A new group that the caller owns, with the named accounts in it';
+COMMENT ON FUNCTION chat.create_group(text, text[], boolean) IS
+	'A new group that the caller owns, with the named accounts in it; a public one is open to everybody';
 
 CREATE FUNCTION chat.conversations(max_results int DEFAULT 50, before timestamptz DEFAULT NULL)
 	RETURNS SETOF chat.conversation_info
@@ -209,7 +212,7 @@ COMMENT ON FUNCTION chat.history_page(bigint, bigint, bigint, bigint, int) IS
 	'The same as one value, with has_more: whether there are more in the direction asked for (backward for around)';
 
 REVOKE ALL ON FUNCTION
-	chat.direct(text), chat.create_group(text, text[]), chat.conversations(int, timestamptz),
+	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
 	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[]), chat.message(bigint, bigint),
@@ -217,7 +220,7 @@ REVOKE ALL ON FUNCTION
 	chat.history_page(bigint, bigint, bigint, bigint, int)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	chat.direct(text), chat.create_group(text, text[]), chat.conversations(int, timestamptz),
+	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
 	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.message(bigint, bigint), chat.mark_read(bigint, bigint),

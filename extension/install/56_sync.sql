@@ -3,7 +3,13 @@
 CREATE TYPE chat.position_info AS (user_id bigint, read_seq bigint, delivered_seq bigint);
 COMMENT ON TYPE chat.position_info IS 'How far a member has read, and how far messages have reached them';
 
-CREATE TYPE chat.membership_info AS (user_id bigint, role text, state text, ver bigint);
+CREATE TYPE chat.membership_info AS (
+	user_id     bigint,
+	role        text,
+	state       text,
+	ver         bigint,
+	muted_until timestamptz
+);
 COMMENT ON TYPE chat.membership_info IS 'A membership as it stands, also one that has ended';
 
 CREATE TYPE chat.sync_info AS (

@@ -1,0 +1,154 @@
+/*
+ * block.c
+ *	  Blocks between two people.
+ *
+ * A send must not pay for this.  So a block is also marked in the two member rows of
+ * the pair's direct conversation, one of which every send reads anyway.  They are
+ * marked alike, by a write that is no event of the feed and takes no version: the
+ * other side sees nothing happen until a send is refused, and then not by whom.
+ *
+ * The conversation is locked while it is marked, so that a block and a send are one
+ * after the other.  Where there is no conversation yet, there is none to lock, and a
+ * lock on the pair keeps one from being opened meanwhile.
+ */
+#include "postgres.h"
+
+#include "block.h"
+
+#include "catalog/pg_type_d.h"
+#include "fmgr.h"
+#include "utils/array.h"
+
+#include "account.h"
+#include "audit.h"
+#include "counter.h"
+#include "errors.h"
+#include "identity.h"
+#include "spi.h"
+
+PG_FUNCTION_INFO_V1(chat_block);
+PG_FUNCTION_INFO_V1(chat_unblock);
+PG_FUNCTION_INFO_V1(chat_blocked);
+
+static SpiQuery find_block = {
+	.sql = "SELECT a.username FROM chat.account a WHERE a.id = ANY ($2) AND "
+		   "(EXISTS (SELECT FROM chat.block WHERE blocker_id = $1 AND blocked_id = a.id) OR "
+		   "EXISTS (SELECT FROM chat.block WHERE blocker_id = a.id AND blocked_id = $1)) "
+		   "ORDER BY a.id LIMIT 1",
+	.argtypes = {INT8OID, INT8ARRAYOID},
+};
+
+void
+BlockRequireNone(int64 account_id, const int64 *others, int count)
+{
+	Datum *ids = palloc(count * sizeof(Datum));
+	ArrayType *array;
+
+	for (int i = 0; i < count; i++)
+		ids[i] = Int64GetDatum(others[i]);
+	array = construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	if (SpiRun(&find_block,
+			   SpiArgs(SpiInt64(account_id), SpiDatum(PointerGetDatum(array), false))) > 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_BLOCKED),
+						errmsg("there is a block between you and \"%s\"", SpiGetText(0, 1))));
+}
+
+static SpiQuery lock_pair = {
+	.sql = "SELECT pg_advisory_xact_lock(hashint8extended(least($1, $2), greatest($1, $2)))",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+void
+BlockLockPair(int64 account_id, int64 other)
+{
+	SpiRun(&lock_pair, SpiArgs(SpiInt64(account_id), SpiInt64(other)));
+}
+
+/* ---- setting and lifting ------------------------------------------------ */
+
+static SpiQuery insert_block = {
+	.sql = "INSERT INTO chat.block (blocker_id, blocked_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+static SpiQuery delete_block = {
+	.sql = "DELETE FROM chat.block WHERE blocker_id = $1 AND blocked_id = $2",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+static SpiQuery find_pair = {
+	.sql = "SELECT conversation_id FROM chat.direct_pair "
+		   "WHERE low_id = least($1, $2) AND high_id = greatest($1, $2)",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+/* Both may have blocked: what one lifts, the other's still holds. */
+static SpiQuery mark_members = {
+	.sql = "UPDATE chat.member SET changed = 'b', is_blocked = EXISTS (SELECT FROM chat.block "
+		   "WHERE (blocker_id, blocked_id) IN (($2, $3), ($3, $2))) "
+		   "WHERE conversation_id = $1",
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
+static void
+MarkConversation(int64 account_id, int64 other)
+{
+	int64 conversation_id;
+
+	if (SpiRun(&find_pair, SpiArgs(SpiInt64(account_id), SpiInt64(other))) == 0)
+		return;
+	conversation_id = SpiGetInt64(0, 1);
+	CounterLock(conversation_id);
+	SpiRun(&mark_members,
+		   SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiInt64(other)));
+}
+
+/* What is so already stays so: nothing is written. */
+static void
+ChangeBlock(SpiQuery *change, AuditKind kind, int64 caller, int64 other)
+{
+	SpiBegin();
+	BlockLockPair(caller, other);
+	if (SpiRun(change, SpiArgs(SpiInt64(caller), SpiInt64(other))) > 0)
+	{
+		MarkConversation(caller, other);
+		AuditWrite(.kind = kind, .account_id = other);
+	}
+	SpiEnd();
+}
+
+Datum
+chat_block(PG_FUNCTION_ARGS)
+{
+	int64 caller = IdentityRequire();
+	int64 other = PG_GETARG_INT64(0);
+
+	if (other == caller)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("nobody can block themselves")));
+	AccountRequireOpen(other);
+	ChangeBlock(&insert_block, AUDIT_BLOCKED, caller, other);
+	PG_RETURN_VOID();
+}
+
+Datum
+chat_unblock(PG_FUNCTION_ARGS)
+{
+	int64 caller = IdentityRequire();
+
+	ChangeBlock(&delete_block, AUDIT_UNBLOCKED, caller, PG_GETARG_INT64(0));
+	PG_RETURN_VOID();
+}
+
+static SpiQuery list_blocked = {
+	.sql = "SELECT u.* FROM chat.block b JOIN chat.user_info u ON u.id = b.blocked_id "
+		   "WHERE b.blocker_id = $1 ORDER BY b.created_at, b.blocked_id",
+	.argtypes = {INT8OID},
+	.read_only = true,
+};
+
+Datum
+chat_blocked(PG_FUNCTION_ARGS)
+{
+	return SpiReturnRows(fcinfo, &list_blocked, SpiArgs(SpiInt64(IdentityRequire())));
+}

@@ -243,7 +243,7 @@ chat_attach(PG_FUNCTION_ARGS)
 	int64 id;
 
 	ArgumentRequire(fcinfo, 3, "data");
-	ConversationRequireMember(conversation_id, caller);
+	ConversationRequireVoice(conversation_id, caller);
 	data = PG_GETARG_BYTEA_PP(3);
 	type = asc_tolower(type, strlen(type));
 	CheckSize(VARSIZE_ANY_EXHDR(data));

@@ -16,9 +16,7 @@
 
 static SpiQuery find_message = {
 	.sql = "SELECT m.sender_id, m.content, m.deleted_at IS NOT NULL, m.pinned_at IS NOT NULL, "
-		   "m.attachments IS NOT NULL, c.is_group, b.role IN ('owner', 'admin'), "
-		   "b.muted_until > now() FROM chat.member b "
-		   "JOIN chat.conversation c ON c.id = b.conversation_id "
+		   "m.attachments IS NOT NULL FROM chat.member b "
 		   "LEFT JOIN chat.message m ON m.conversation_id = b.conversation_id AND m.seq = $2 "
 		   "WHERE b.conversation_id = $1 AND b.account_id = $3 AND b.state = 'joined'",
 	.argtypes = {INT8OID, INT8OID, INT8OID},
@@ -46,9 +44,6 @@ ChangeBegin(FunctionCallInfo fcinfo)
 	change.is_deleted = SpiGetBool(0, 3);
 	change.is_pinned = SpiGetBool(0, 4);
 	change.has_attachments = SpiGetBool(0, 5);
-	change.in_group = SpiGetBool(0, 6);
-	change.moderates = SpiGetBool(0, 7);
-	change.is_muted = SpiGetBool(0, 8);
 	return change;
 }
 
@@ -61,9 +56,10 @@ ChangeRequireMessage(const MessageChange *change)
 }
 
 void
-ChangeRequireModerator(const MessageChange *change)
+ChangeRequireVoice(const MessageChange *change)
 {
-	if (!change->moderates)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
-						errmsg("this takes the role \"admin\" at least")));
+	ParleyError silence = ConversationFindSilence(change->conversation_id, change->caller);
+
+	if (silence != PARLEY_NO_ERROR)
+		ConversationRaiseSilence(silence, change->conversation_id);
 }

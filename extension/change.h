@@ -26,9 +26,6 @@ typedef struct MessageChange
 	bool is_deleted;
 	bool is_pinned;
 	bool has_attachments;
-	bool in_group;
-	bool moderates; /* the caller is owner or admin */
-	bool is_muted;	/* the caller */
 } MessageChange;
 
 /*
@@ -42,7 +39,7 @@ extern MessageChange ChangeBegin(FunctionCallInfo fcinfo);
 /* Raises MESSAGE_DELETED. */
 extern void ChangeRequireMessage(const MessageChange *change);
 
-/* Raises FORBIDDEN unless the caller is owner or admin. */
-extern void ChangeRequireModerator(const MessageChange *change);
+/* Raises BLOCKED or MUTED if the caller may not speak: for all that adds to a message. */
+extern void ChangeRequireVoice(const MessageChange *change);
 
 #endif /* PARLEY_CHANGE_H */

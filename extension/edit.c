@@ -20,6 +20,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "mention.h"
+#include "permission.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_edit);
@@ -60,9 +61,7 @@ CheckEdit(const MessageChange *change, const char *content)
 	if (change->sender_id != change->caller)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
 						errmsg("only its sender can edit a message")));
-	if (change->is_muted)
-		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_MUTED), errmsg("you are muted in this conversation")));
+	ChangeRequireVoice(change);
 	refusal = ContentCheck(content, change->has_attachments);
 	if (refusal != CONTENT_OK)
 		ContentRaise(refusal, content);
@@ -158,7 +157,7 @@ chat_delete(PG_FUNCTION_ARGS)
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
 	if (change.sender_id != change.caller)
-		ChangeRequireModerator(&change);
+		PermissionRequire(change.conversation_id, change.caller, PERMISSION_DELETE_MESSAGE);
 	if (!change.is_deleted)
 	{
 		Bury(&change);

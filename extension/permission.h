@@ -34,6 +34,8 @@ typedef enum Role
 	X(BAN, "ban", ADMIN, NONE, "Keep out somebody of lower role, lift a ban, see who is banned") \
 	X(MUTE, "mute", ADMIN, NONE, "Silence somebody of lower role, or let them speak again") \
 	X(RENAME, "rename", ADMIN, NONE, "Give the group another name") \
+	X(PIN, "pin", ADMIN, MEMBER, "Pin a message, or take it down") \
+	X(DELETE_MESSAGE, "delete_message", ADMIN, ADMIN, "Delete the message of somebody else") \
 	X(SET_ROLE, "set_role", OWNER, NONE, \
 	  "Change the role of somebody of lower role, or one's own") \
 	X(SET_PUBLIC, "set_public", OWNER, NONE, "Open the group to everybody, or close it") \

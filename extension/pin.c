@@ -11,6 +11,7 @@
 #include "conversation.h"
 #include "errors.h"
 #include "identity.h"
+#include "permission.h"
 #include "spi.h"
 
 #define PINS_MAX 100 /* of one conversation */
@@ -56,8 +57,9 @@ SetPin(FunctionCallInfo fcinfo, bool pinned)
 
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
-	if (change.in_group)
-		ChangeRequireModerator(&change);
+	PermissionRequire(change.conversation_id, change.caller, PERMISSION_PIN);
+	if (pinned)
+		ChangeRequireVoice(&change);
 	ChangeRequireMessage(&change);
 	if (change.is_pinned != pinned)
 	{

@@ -85,6 +85,8 @@ ChangeReaction(FunctionCallInfo fcinfo, SpiQuery *change_row)
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
 	ChangeRequireMessage(&change);
+	if (change_row == &insert_reaction)
+		ChangeRequireVoice(&change);
 	if (SpiRun(change_row, SpiArgs(SpiInt64(change.conversation_id), SpiInt64(change.seq),
 								   SpiText(emoji), SpiInt64(change.caller))) > 0 &&
 		Summarize(&change) > EMOJI_KINDS_MAX)

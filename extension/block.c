@@ -20,6 +20,7 @@
 #include "utils/array.h"
 
 #include "account.h"
+#include "argument.h"
 #include "audit.h"
 #include "counter.h"
 #include "errors.h"
@@ -120,8 +121,8 @@ ChangeBlock(SpiQuery *change, AuditKind kind, int64 caller, int64 other)
 Datum
 chat_block(PG_FUNCTION_ARGS)
 {
+	int64 other = ArgumentRequireInt64(fcinfo, 0, "account_id");
 	int64 caller = IdentityRequire();
-	int64 other = PG_GETARG_INT64(0);
 
 	if (other == caller)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
@@ -134,9 +135,9 @@ chat_block(PG_FUNCTION_ARGS)
 Datum
 chat_unblock(PG_FUNCTION_ARGS)
 {
-	int64 caller = IdentityRequire();
+	int64 other = ArgumentRequireInt64(fcinfo, 0, "account_id");
 
-	ChangeBlock(&delete_block, AUDIT_UNBLOCKED, caller, PG_GETARG_INT64(0));
+	ChangeBlock(&delete_block, AUDIT_UNBLOCKED, IdentityRequire(), other);
 	PG_RETURN_VOID();
 }
 

@@ -60,6 +60,22 @@ BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT seq FROM chat.send(1, 'never')
 BEGIN; SELECT chat.act_as(1); SELECT chat.remove_member(1, 3); SELECT username FROM chat.add_member(1, 'dave'); COMMIT;
 SELECT * FROM pg_temp.events();
 
+-- what is done in a group is told; a block is not
+BEGIN;
+SELECT chat.act_as(1);
+SELECT name FROM chat.rename(1, 'the team');
+SELECT is_public FROM chat.set_public(1, true);
+SELECT role FROM chat.set_role(1, 2, 'admin');
+SELECT muted_until FROM chat.mute(1, 4, '9000-01-02 03:04:05+00');
+SELECT muted_until FROM chat.unmute(1, 4);
+SELECT chat.ban(1, 4);
+SELECT chat.unban(1, 4);
+SELECT (d.conversation).id FROM chat.direct('bob') d;
+SELECT chat.block(2);
+SELECT chat.unblock(2);
+COMMIT;
+SELECT kind, flags, conversation, account, number, json FROM pg_temp.events();
+
 -- a message that is stored out of line is complete
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)); COMMIT;
 SELECT kind, number, length(json), json::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();

@@ -60,22 +60,6 @@ BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT seq FROM chat.send(1, 'never')
 BEGIN; SELECT chat.act_as(1); SELECT chat.remove_member(1, 3); SELECT username FROM chat.add_member(1, 'dave'); COMMIT;
 SELECT * FROM pg_temp.events();
 
--- what is done in a group is told; a block is not
-BEGIN;
-SELECT chat.act_as(1);
-SELECT name FROM chat.rename(1, 'the team');
-SELECT is_public FROM chat.set_public(1, true);
-SELECT role FROM chat.set_role(1, 2, 'admin');
-SELECT muted_until FROM chat.mute(1, 4, '9000-01-02 03:04:05+00');
-SELECT muted_until FROM chat.unmute(1, 4);
-SELECT chat.ban(1, 4);
-SELECT chat.unban(1, 4);
-SELECT (d.conversation).id FROM chat.direct('bob') d;
-SELECT chat.block(2);
-SELECT chat.unblock(2);
-COMMIT;
-SELECT kind, flags, conversation, account, number, json FROM pg_temp.events();
-
 -- a message that is stored out of line is complete
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)); COMMIT;
 SELECT kind, number, length(json), json::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();
@@ -133,6 +117,27 @@ SELECT count(*) FROM chat.send_batch(
 SELECT count(*) > 1 AS several_chunks, count(*) FILTER (WHERE get_byte(data, 1) = 1) AS last_chunks
 	FROM pg_logical_slot_peek_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '1');
 SELECT count(*), max(number) - min(number) AS span, array_agg(number) = array_agg(number ORDER BY number) AS in_order FROM pg_temp.events();
+
+-- what is done in a group is told; a block is not
+BEGIN;
+SELECT chat.act_as(1);
+SELECT id AS den FROM chat.create_group('den', ARRAY['bob']) \gset
+COMMIT;
+SELECT count(*) FROM pg_temp.events();
+BEGIN;
+SELECT chat.act_as(1);
+SELECT name FROM chat.rename(:den, 'the den');
+SELECT is_public FROM chat.set_public(:den, true);
+SELECT role FROM chat.set_role(:den, 2, 'admin');
+SELECT muted_until FROM chat.mute(:den, 2, '9000-01-02 03:04:05+00');
+SELECT muted_until FROM chat.unmute(:den, 2);
+SELECT chat.ban(:den, 2);
+SELECT chat.unban(:den, 2);
+SELECT (d.conversation).id FROM chat.direct('bob') d;
+SELECT chat.block(2);
+SELECT chat.unblock(2);
+COMMIT;
+SELECT kind, flags, account, number, json FROM pg_temp.events();
 
 -- only this wire version, only this option
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL)$$);

@@ -94,7 +94,7 @@ our %SHAPES = (
 		code   => 'text',
 		detail => 'text'
 	});
-$SHAPES{member} = { %{ $SHAPES{user} }, role => 'text' };
+$SHAPES{member} = { %{ $SHAPES{user} }, role => 'text', muted_until => 'null' };
 $SHAPES{grant}  = {
 	user          => $SHAPES{user},
 	access_token  => 'text',
@@ -105,6 +105,7 @@ $SHAPES{grant}  = {
 $SHAPES{conversation} = {
 	id           => 'int',
 	is_group     => 'bool',
+	is_public    => 'bool',
 	name         => 'text',
 	members      => [ $SHAPES{member}, $SHAPES{member} ],
 	member_count => 'int',

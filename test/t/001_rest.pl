@@ -217,7 +217,7 @@ subtest messages => sub {
 	ok !$sent->{deleted}, 'not deleted';
 	my $reply = answers $bob->post("/conversations/$team/messages",
 		{ content => 'zwei', client_id => uc $uuid, reply_to => 1 }),
-	  201, with(message => client_id => 'text', reply_to => 'int'), 'reply';
+	  201, with(message => client_id => 'text', reply_to => 'int', thread => 'int'), 'reply';
 	is $reply->{client_id}, $uuid, 'the client id';
 	is_deeply answers($bob->post("/conversations/$team/messages",
 			{ content => 'whatever', client_id => $uuid }),
@@ -281,7 +281,7 @@ subtest conversations => sub {
 
 	is_deeply [ map { $_->{name} } @$list ], [ 'long', 'team', undef ], 'the last active first';
 	is_deeply shape($list->[1]), with(conversation =>
-		last_message => with(message => client_id => 'text', reply_to => 'int')), 'shape';
+		last_message => with(message => client_id => 'text', reply_to => 'int', thread => 'int')), 'shape';
 	is_deeply [ map { $_->{name} } @{ $alice->get('/conversations', limit => 1)->json } ], ['long'], 'limit';
 	is_deeply [ map { $_->{name} }
 		  @{ $alice->get('/conversations', limit => 1, before => $list->[0]{last_message}{created_at})->json } ],

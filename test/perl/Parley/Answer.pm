@@ -85,7 +85,10 @@ our %SHAPES = (
 		created_at      => 'time',
 		edited_at       => 'null',
 		deleted         => 'bool',
-		reactions       => []
+		reactions       => [],
+		thread          => 'null',
+		pinned          => 'bool',
+		attachments     => []
 	},
 	problem => {
 		type   => 'text',
@@ -112,7 +115,9 @@ $SHAPES{conversation} = {
 	last_message => 'null',
 	last_seq     => 'int',
 	unread       => 'int',
-	read_seq     => 'int'
+	read_seq     => 'int',
+	mentions     => 'int',
+	is_public    => 'bool'
 };
 
 1;

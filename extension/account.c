@@ -44,14 +44,22 @@ IsUsername(const char *name)
 		   length;
 }
 
+/* Nobody else may be taken for an account that was closed, or keep one from closing. */
+static bool
+IsNameOfClosed(const char *name)
+{
+	return pg_strncasecmp(name, ACCOUNT_CLOSED_PREFIX, strlen(ACCOUNT_CLOSED_PREFIX)) == 0;
+}
+
 static inline void
 CheckUsername(const char *name)
 {
-	if (!IsUsername(name))
+	if (!IsUsername(name) || IsNameOfClosed(name))
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME), errmsg("the user name is not valid"),
 				 errhint("Use 1 to %d letters (a-z), digits, dots, dashes and underscores; "
-						 "the first a letter or a digit.",
+						 "the first a letter or a digit, and not \"" ACCOUNT_CLOSED_PREFIX
+						 "\" first.",
 						 USERNAME_MAX)));
 }
 
@@ -66,6 +74,8 @@ IsEmail(const char *email)
 	const char *at = strrchr(email, '@');
 
 	if (length > EMAIL_MAX || at == NULL || at == email || at[1] == '\0')
+		return false;
+	if (pg_strcasecmp(at + 1, ACCOUNT_CLOSED_DOMAIN) == 0)
 		return false;
 	for (const unsigned char *c = (const unsigned char *) email; *c; c++)
 	{

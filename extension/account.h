@@ -8,6 +8,13 @@
 #include "postgres.h"
 
 /*
+ * A closed account keeps its id, under the user name deleted-<id> and the address
+ * <id>@closed.invalid (RFC 6761), which no sign-up can have.
+ */
+#define ACCOUNT_CLOSED_PREFIX "deleted-"
+#define ACCOUNT_CLOSED_DOMAIN "closed.invalid"
+
+/*
  * Makes an account and its secret and returns its id.  Checks all arguments;
  * raises the INVALID_* and *_TAKEN errors.  display_name may be NULL: the user
  * name stands in.

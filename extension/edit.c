@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "edit.h"
+
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -135,18 +137,16 @@ static SpiQuery delete_reactions = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
-static void
-Bury(const MessageChange *change)
+void
+EditBury(int64 conversation_id, int64 seq, int64 ver)
 {
-	const NullableDatum *message =
-		SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq));
+	const NullableDatum *message = SpiArgs(SpiInt64(conversation_id), SpiInt64(seq));
 
 	SpiRun(&delete_revisions, message);
 	SpiRun(&delete_reactions, message);
-	MentionForget(change->conversation_id, change->seq);
-	AttachmentForget(change->conversation_id, change->seq);
-	SpiRun(&bury, SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq),
-						  SpiInt64(change->ver)));
+	MentionForget(conversation_id, seq);
+	AttachmentForget(conversation_id, seq);
+	SpiRun(&bury, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq), SpiInt64(ver)));
 }
 
 Datum
@@ -160,7 +160,7 @@ chat_delete(PG_FUNCTION_ARGS)
 		PermissionRequire(change.conversation_id, change.caller, PERMISSION_DELETE_MESSAGE);
 	if (!change.is_deleted)
 	{
-		Bury(&change);
+		EditBury(change.conversation_id, change.seq, change.ver);
 		if (change.sender_id != change.caller)
 			AuditWrite(.kind = AUDIT_MESSAGE_REMOVED, .account_id = change.sender_id,
 					   .conversation_id = change.conversation_id,

@@ -87,25 +87,29 @@ IdentitySet(int64 account_id, int64 session_id)
 const Identity *
 IdentityGet(void)
 {
-	return top ? &top->identity : NULL;
+	return top && top->identity.account_id != 0 ? &top->identity : NULL;
 }
 
 int64
 IdentityRequire(void)
 {
-	if (top == NULL)
+	const Identity *caller = IdentityGet();
+
+	if (caller == NULL)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
 						errmsg("nobody is authenticated in this transaction"),
 						errhint("Call chat.authenticate(token) first, in the same transaction.")));
-	return top->identity.account_id;
+	return caller->account_id;
 }
 
 Datum
 chat_current_account_id(PG_FUNCTION_ARGS)
 {
-	if (top == NULL)
+	const Identity *caller = IdentityGet();
+
+	if (caller == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(top->identity.account_id);
+	PG_RETURN_INT64(caller->account_id);
 }
 
 static SpiQuery find_open_account = {

@@ -18,7 +18,7 @@ typedef struct Identity
 /* Registers the transaction callbacks; called once, from _PG_init. */
 extern void IdentityInit(void);
 
-/* Called only after a token was verified, or by a function closed to untrusted roles. */
+/* Called only after a token was verified, or by a function closed to untrusted roles.  0: nobody. */
 extern void IdentitySet(int64 account_id, int64 session_id);
 
 /* NULL if nobody has been authenticated in this transaction. */

@@ -61,4 +61,4 @@ COMMENT ON COLUMN chat.member.changed IS
 	'What the last write was about, for the output plugin, which sees only the new row: m membership, r reading, d delivery, b a block, which is no event';
 COMMENT ON COLUMN chat.member.is_blocked IS
 	'In a direct conversation: one of the two has blocked the other. Both rows say the same';
-CREATE INDEX member_account_idx ON chat.member (account_id, conversation_id) WHERE state = 'joined';
+CREATE INDEX member_account_idx ON chat.member (account_id, conversation_id);

@@ -1,0 +1,287 @@
+/*
+ * closing.c
+ *	  Closing an account: its profile goes, its sessions and memberships end, and its
+ *	  messages are given a neutral name, or erased.
+ *
+ * The account keeps its id, because messages refer to it.  chat.delete_account() does
+ * all but the messages at once, and of those as many as FIRST_STEP; the rest is
+ * written down in chat.erasure and done by chat.erase_content() in small transactions,
+ * so that no conversation stays locked for long.  Conversations are taken in the order
+ * of their ids, like everywhere.
+ *
+ * A message that is kept changes only the name of its sender, which is no change of
+ * what was said: no version, no event.  One that is erased becomes a tombstone like
+ * any other.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "account.h"
+#include "argument.h"
+#include "audit.h"
+#include "counter.h"
+#include "edit.h"
+#include "identity.h"
+#include "member.h"
+#include "secret.h"
+#include "session.h"
+#include "spi.h"
+
+#define FIRST_STEP 1000 /* messages that chat.delete_account() itself does */
+#define STEP_MAX 10000	/* messages of one transaction */
+
+PG_FUNCTION_INFO_V1(chat_delete_account);
+PG_FUNCTION_INFO_V1(chat_erase_content);
+
+/* How far the messages of one account are done: all up to this place. */
+typedef struct Erasure
+{
+	int64 account_id;
+	int64 conversation_id;
+	int64 seq;
+	bool keeps_content;
+	int left; /* messages this transaction may still do */
+} Erasure;
+
+/* ---- messages ----------------------------------------------------------- */
+
+static SpiQuery find_messages = {
+	.sql = "SELECT seq, deleted_at IS NOT NULL FROM chat.message "
+		   "WHERE conversation_id = $1 AND sender_id = $2 AND seq > $3 ORDER BY seq LIMIT $4",
+	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID},
+};
+
+static SpiQuery rename_sender = {
+	.sql = "UPDATE chat.message SET sender_name = $3 WHERE conversation_id = $1 AND seq = $2",
+	.argtypes = {INT8OID, INT8OID, TEXTOID},
+};
+
+typedef struct Found
+{
+	int64 seq;
+	bool is_deleted;
+} Found;
+
+/* In the memory of SpiBegin(). */
+static Found *
+FindMessages(const Erasure *erasure, int *count)
+{
+	Found *found;
+
+	*count = (int) SpiRun(&find_messages,
+						  SpiArgs(SpiInt64(erasure->conversation_id), SpiInt64(erasure->account_id),
+								  SpiInt64(erasure->seq), SpiInt32(erasure->left)));
+	found = palloc(Max(*count, 1) * sizeof(Found));
+	for (int i = 0; i < *count; i++)
+		found[i] = (Found){.seq = SpiGetInt64(i, 1), .is_deleted = SpiGetBool(i, 2)};
+	return found;
+}
+
+static void
+EraseMessages(Erasure *erasure)
+{
+	int count;
+	Found *found = FindMessages(erasure, &count);
+	const char *name = psprintf(ACCOUNT_CLOSED_PREFIX INT64_FORMAT, erasure->account_id);
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!erasure->keeps_content && !found[i].is_deleted)
+			EditBury(erasure->conversation_id, found[i].seq,
+					 CounterNextVer(erasure->conversation_id));
+		SpiRun(&rename_sender,
+			   SpiArgs(SpiInt64(erasure->conversation_id), SpiInt64(found[i].seq), SpiText(name)));
+		erasure->seq = found[i].seq;
+	}
+	erasure->left -= count;
+}
+
+/* ---- conversations ------------------------------------------------------ */
+
+/* Those left long ago too: what was said there is still there. */
+static SpiQuery find_memberships = {
+	.sql = "SELECT conversation_id, state = 'joined' FROM chat.member "
+		   "WHERE account_id = $1 AND conversation_id >= $2 ORDER BY conversation_id",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+typedef struct Membership
+{
+	int64 conversation_id;
+	bool is_joined;
+} Membership;
+
+static Membership *
+FindMemberships(const Erasure *erasure, int *count)
+{
+	Membership *found;
+
+	*count = (int) SpiRun(&find_memberships, SpiArgs(SpiInt64(erasure->account_id),
+													 SpiInt64(erasure->conversation_id)));
+	found = palloc(Max(*count, 1) * sizeof(Membership));
+	for (int i = 0; i < *count; i++)
+		found[i] =
+			(Membership){.conversation_id = SpiGetInt64(i, 1), .is_joined = SpiGetBool(i, 2)};
+	return found;
+}
+
+/*
+ * Leaves every conversation, and does messages while some are left to do.  Leaving
+ * comes first: nothing is said there after it.
+ */
+static void
+Proceed(Erasure *erasure)
+{
+	int count;
+	Membership *memberships = FindMemberships(erasure, &count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (memberships[i].is_joined)
+			MemberQuit(memberships[i].conversation_id, erasure->account_id);
+		if (erasure->left == 0)
+			continue;
+		if (memberships[i].conversation_id != erasure->conversation_id)
+		{
+			erasure->conversation_id = memberships[i].conversation_id;
+			erasure->seq = 0;
+		}
+		EraseMessages(erasure);
+	}
+}
+
+static SpiQuery insert_erasure = {
+	.sql = "INSERT INTO chat.erasure (account_id, keeps_content) VALUES ($1, $2)",
+	.argtypes = {INT8OID, BOOLOID},
+};
+
+static SpiQuery advance_erasure = {
+	.sql = "UPDATE chat.erasure SET conversation_id = $2, seq = $3 WHERE account_id = $1",
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
+static SpiQuery finish_erasure = {
+	.sql = "DELETE FROM chat.erasure WHERE account_id = $1",
+	.argtypes = {INT8OID},
+};
+
+/* As far as may be now, and writes down how far that was.  Inside SpiBegin(). */
+static void
+Erase(Erasure *erasure)
+{
+	Proceed(erasure);
+	if (erasure->left > 0)
+		SpiRun(&finish_erasure, SpiArgs(SpiInt64(erasure->account_id)));
+	else
+		SpiRun(&advance_erasure,
+			   SpiArgs(SpiInt64(erasure->account_id), SpiInt64(erasure->conversation_id),
+					   SpiInt64(erasure->seq)));
+}
+
+/* ---- chat.delete_account() ---------------------------------------------- */
+
+static SpiQuery clear_profile = {
+	.sql = "UPDATE chat.account SET username = '" ACCOUNT_CLOSED_PREFIX "' || id, "
+		   "email = id || '@" ACCOUNT_CLOSED_DOMAIN "', display_name = 'Deleted user', "
+		   "avatar_url = NULL, bio = NULL, first_name = NULL, last_name = NULL, "
+		   "closed_at = now() WHERE id = $1",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery clear_clients = {
+	.sql = "UPDATE chat.session SET client_info = NULL "
+		   "WHERE account_id = $1 AND client_info IS NOT NULL",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery delete_presence = {
+	.sql = "DELETE FROM chat.presence WHERE account_id = $1",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery delete_admin = {
+	.sql = "DELETE FROM chat.admin WHERE account_id = $1",
+	.argtypes = {INT8OID},
+};
+
+/* Everything but memberships and messages.  Inside SpiBegin(). */
+static void
+Close(int64 account_id)
+{
+	const NullableDatum *account = SpiArgs(SpiInt64(account_id));
+
+	SecretDelete(account_id);
+	SessionEndOthers(account_id, 0, "account_closed");
+	SpiRun(&clear_clients, account);
+	SpiRun(&clear_profile, account);
+	SpiRun(&delete_presence, account);
+	if (SpiRun(&delete_admin, account) > 0)
+		AuditWrite(.kind = AUDIT_ADMIN_REVOKED, .account_id = account_id);
+}
+
+/* Nobody is authenticated any more when this returns. */
+Datum
+chat_delete_account(PG_FUNCTION_ARGS)
+{
+	char *password = ArgumentRequireText(fcinfo, 0, "password");
+	bool keeps_content = PG_ARGISNULL(1) || PG_GETARG_BOOL(1);
+	Erasure erasure = {
+		.account_id = IdentityRequire(),
+		.keeps_content = keeps_content,
+		.left = FIRST_STEP,
+	};
+
+	if (!SecretVerifyAgain(erasure.account_id, password, "delete_account"))
+		return SecretOutcome(fcinfo, false);
+	SpiBegin();
+	Close(erasure.account_id);
+	SpiRun(&insert_erasure,
+		   SpiArgs(SpiInt64(erasure.account_id), SpiDatum(BoolGetDatum(keeps_content), false)));
+	Erase(&erasure);
+	SpiEnd();
+	AuditWrite(.kind = AUDIT_ACCOUNT_CLOSED, .account_id = erasure.account_id,
+			   .detail = keeps_content ? "kept" : "erased");
+	IdentitySet(0, 0);
+	return SecretOutcome(fcinfo, true);
+}
+
+/* ---- chat.erase_content() ----------------------------------------------- */
+
+/* Those that another call is at are left to it. */
+static SpiQuery take_erasure = {
+	.sql = "SELECT account_id, conversation_id, seq, keeps_content FROM chat.erasure "
+		   "ORDER BY account_id LIMIT 1 FOR UPDATE SKIP LOCKED",
+};
+
+/* Inside SpiBegin(). */
+static bool
+TakeErasure(Erasure *erasure, int left)
+{
+	if (SpiRun(&take_erasure, SpiNoArgs) == 0)
+		return false;
+	*erasure = (Erasure){.account_id = SpiGetInt64(0, 1),
+						 .conversation_id = SpiGetInt64(0, 2),
+						 .seq = SpiGetInt64(0, 3),
+						 .keeps_content = SpiGetBool(0, 4),
+						 .left = left};
+	return true;
+}
+
+/* One account a call, so that conversations are locked in the order of their ids. */
+Datum
+chat_erase_content(PG_FUNCTION_ARGS)
+{
+	int max = CheckLimit(PG_GETARG_INT32(0), STEP_MAX);
+	Erasure erasure;
+	bool found;
+
+	SpiBegin();
+	found = TakeErasure(&erasure, max);
+	if (found)
+		Erase(&erasure);
+	SpiEnd();
+	PG_RETURN_BOOL(found);
+}

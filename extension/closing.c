@@ -207,6 +207,11 @@ static SpiQuery delete_admin = {
 	.argtypes = {INT8OID},
 };
 
+static SpiQuery delete_blocks = {
+	.sql = "DELETE FROM chat.block WHERE blocker_id = $1",
+	.argtypes = {INT8OID},
+};
+
 /* Everything but memberships and messages.  Inside SpiBegin(). */
 static void
 Close(int64 account_id)
@@ -218,6 +223,7 @@ Close(int64 account_id)
 	SpiRun(&clear_clients, account);
 	SpiRun(&clear_profile, account);
 	SpiRun(&delete_presence, account);
+	SpiRun(&delete_blocks, account);
 	if (SpiRun(&delete_admin, account) > 0)
 		AuditWrite(.kind = AUDIT_ADMIN_REVOKED, .account_id = account_id);
 }

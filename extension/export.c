@@ -48,6 +48,10 @@ PG_FUNCTION_INFO_V1(chat_export_account);
 	"FROM chat.member me JOIN chat.conversation c ON c.id = me.conversation_id " \
 	"WHERE me.account_id = $1) c)"
 
+#define BLOCKED \
+	"(SELECT coalesce(json_agg(a.username ORDER BY a.id), '[]') FROM chat.block b " \
+	"JOIN chat.account a ON a.id = b.blocked_id WHERE b.blocker_id = $1)"
+
 #define MESSAGES \
 	"(SELECT coalesce(json_agg(i ORDER BY i.conversation_id, i.seq), '[]') " \
 	"FROM chat.message_info i JOIN page USING (conversation_id, seq))"
@@ -63,7 +67,7 @@ static SpiQuery export_account = {
 		   "SELECT json_build_object('exported_at', now(), "
 		   "'profile', (SELECT p FROM chat.profile_info p WHERE p.id = $1), "
 		   "'sessions', " SESSIONS ", 'conversations', " CONVERSATIONS ", "
-		   "'messages', " MESSAGES ", 'next', " NEXT ")",
+		   "'blocked', " BLOCKED ", 'messages', " MESSAGES ", 'next', " NEXT ")",
 	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID, INT4OID},
 };
 

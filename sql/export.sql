@@ -7,6 +7,7 @@ SELECT jsonb_pretty(chat.export_account()::jsonb - 'exported_at' #- '{profile,cr
 SELECT chat.act_as(1);
 SELECT is_group FROM chat.create_group('team', ARRAY['bob']);
 SELECT (chat.direct('bob')).created;
+SELECT chat.block(4);
 SELECT seq FROM chat.send(1, 'first');
 SELECT seq FROM chat.send(1, 'second');
 SELECT seq FROM chat.send(2, 'third');
@@ -26,6 +27,7 @@ SELECT s - 'created_at' - 'last_used_at' - 'expires_at' AS session FROM jsonb_ar
 SELECT c - 'joined_at' AS conversation FROM jsonb_array_elements(:'document'::jsonb->'conversations') c;
 SELECT m->>'conversation_id' AS conversation_id, m->>'seq' AS seq, m->>'sender' AS sender, m->>'content' AS content
 	FROM json_array_elements(:'document'::json->'messages') m;
+SELECT :'document'::jsonb->'blocked' AS blocked;
 -- no secret is in it
 SELECT position('argon2' IN :'document') + position('hash' IN :'document') AS secrets;
 

@@ -39,14 +39,25 @@ clean_up()
 	rm -rf "$scratch"
 }
 
-# What the clone has, less what building and running made, plus the built web UI.
+# Every file that is not ignored, whose tree ever it is; all of it where git is not there
+# or has not made it.
+list_tree()
+{
+	local file
+
+	if GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+		git -C "$root" ls-files -z --cached --others --exclude-standard 2>/dev/null; then
+		return
+	fi
+	(cd "$root" && find . -name node_modules -prune -o -name .parley -prune -o -type f -print0)
+}
+
+# With what npm installed and built, whose rules look at times.
 copy_tree()
 {
-	mkdir "$scratch/tree"
-	tar -C "$root" -c --exclude-vcs --exclude=./.parley --exclude='*.o' --exclude='*.bc' \
-		--exclude='*.so' --exclude=./extension/.postgres --exclude=./pushd/build* \
-		--exclude=./pushd/parley-pushd . | tar -C "$scratch/tree" -x
-	mkdir "$scratch/tmp"
+	mkdir "$scratch/tree" "$scratch/tmp"
+	list_tree | tar -C "$root" -c --null --ignore-failed-read -T - 2>/dev/null | tar -C "$scratch/tree" -x
+	cp -a --parents {web,test/e2e}/node_modules web/dist "$scratch/tree"
 	chmod 755 "$scratch"
 	chown -R "$owner" "$scratch/tree" "$scratch/tmp"
 }
@@ -62,6 +73,7 @@ find_owner
 say "building the web UI"
 make -s -C "$root" web test/e2e/node_modules/.package-lock.json >/dev/null
 scratch=$(mktemp -d /var/tmp/pg_parley-check-XXXXXX)
+cd "$root" || exit
 copy_tree
 cd /
 TMPDIR=$scratch/tmp PG_CONFIG=$pg_config setsid "${as_owner[@]}" setpriv --pdeathsig TERM \

@@ -10,7 +10,9 @@
 . "$(dirname "$0")/postgres.sh"
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
-time_limit=900
+time_limit=900 # seconds, for one suite
+passed_line='^ok |^(test|    ).* \.\.\. ok '
+failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
 work=$TMPDIR/check
 stage=$work/stage
 passed_in_all=0
@@ -187,7 +189,7 @@ nothing_runs_here()
 
 show()
 {
-	[ ! -f "$1" ] || tail -n 200 "$1"
+	[ ! -f "$1" ] || head -n 100 "$1"
 }
 
 prepare()
@@ -201,7 +203,7 @@ prepare()
 # count PATTERN LOG
 count()
 {
-	grep -c -E "$1" "$2" || true
+	grep -a -c -E "$1" "$2" || true
 }
 
 run_suite()
@@ -210,8 +212,8 @@ run_suite()
 
 	started=$(date +%s%N)
 	timeout $time_limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
-	passed=$(count '^ok|^(test|    ).* \.\.\. ok ' "$log")
-	failed=$(count '^not ok|^(test|    ).* \.\.\. FAILED ' "$log")
+	passed=$(count "$passed_line" "$log")
+	failed=$(count "$failed_line" "$log")
 	[ $status != 124 ] || echo "stopped after $time_limit s" >>"$log"
 	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
 		failed=1
@@ -223,13 +225,26 @@ run_suite()
 	[ "$failed" = 0 ] || failed_suites+=" $name"
 }
 
+# What a log says beside the tests that passed: all of it, or what follows the failures.
+tell()
+{
+	grep -a -v '^ok' "$1" >"$work/told" || true
+	if [ "$(wc -l <"$work/told")" -le 200 ]; then
+		cat "$work/told"
+	else
+		grep -a -A 20 -E "$failed_line" "$work/told" | head -n 150
+		echo "[...]"
+		tail -n 30 "$work/told"
+	fi
+}
+
 report()
 {
 	local name
 
 	for name in $failed_suites; do
 		printf '\n---- %s\n' "$name"
-		grep -v '^ok' "$work/log/$name" | tail -n 200
+		tell "$work/log/$name"
 	done
 	printf '\n%d passed, %d failed\n' "$passed_in_all" "$failed_in_all"
 	[ "$failed_in_all" = 0 ]

@@ -43,8 +43,6 @@ clean_up()
 # or has not made it.
 list_tree()
 {
-	local file
-
 	if GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
 		git -C "$root" ls-files -z --cached --others --exclude-standard 2>/dev/null; then
 		return

@@ -39,22 +39,32 @@ clean_up()
 	rm -rf "$scratch"
 }
 
-# Every file that is not ignored, whose tree ever it is; all of it where git is not there
-# or has not made it.
-list_tree()
+# Every file that git does not ignore, whose tree ever it is; all of them where there is no git.
+list_files()
 {
-	if GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
-		git -C "$root" ls-files -z --cached --others --exclude-standard 2>/dev/null; then
-		return
+	if [ -e .git ] && command -v git >/dev/null; then
+		GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+			git ls-files -z --cached --others --exclude-standard
+	else
+		find . -name node_modules -prune -o -name .parley -prune -o -type f -print0
 	fi
-	(cd "$root" && find . -name node_modules -prune -o -name .parley -prune -o -type f -print0)
+}
+
+# git names files that were deleted, too.
+only_existing()
+{
+	local file
+
+	while IFS= read -r -d '' file; do
+		[ ! -e "$file" ] || printf '%s\0' "$file"
+	done
 }
 
 # With what npm installed and built, whose rules look at times.
 copy_tree()
 {
 	mkdir "$scratch/tree" "$scratch/tmp"
-	list_tree | tar -C "$root" -c --null --ignore-failed-read -T - 2>/dev/null | tar -C "$scratch/tree" -x
+	list_files | only_existing | tar -c --null -T - | tar -C "$scratch/tree" -x
 	cp -a --parents {web,test/e2e}/node_modules web/dist "$scratch/tree"
 	chmod 755 "$scratch"
 	chown -R "$owner" "$scratch/tree" "$scratch/tmp"
@@ -77,4 +87,11 @@ cd /
 TMPDIR=$scratch/tmp PG_CONFIG=$pg_config setsid "${as_owner[@]}" setpriv --pdeathsig TERM \
 	env -C "$scratch/tree" "HOME=$scratch/tmp" scripts/suites.sh "$@" </dev/null &
 suites_pid=$!
-wait "$suites_pid"
+ended=
+until [ "$ended" = "$suites_pid" ]; do
+	! make_was_told_to_stop || exit 130
+	sleep 1 &
+	status=0
+	wait -n -p ended "$suites_pid" $! || status=$?
+done
+exit "$status"

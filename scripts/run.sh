@@ -106,19 +106,6 @@ start_pushd()
 		die "parley-pushd did not start: $(last_line "$place/log/parley-pushd.log")"
 }
 
-# A SIGINT or SIGHUP for make alone stays in make, which then waits for this script
-# with the signal blocked: bits 1 and 0 of its SigBlk.
-make_was_told_to_stop()
-{
-	local key mask
-
-	[ "$(cat "/proc/$PPID/comm" 2>/dev/null)" = make ] || return 1
-	while read -r key mask; do
-		[ "$key" != SigBlk: ] || break
-	done <"/proc/$PPID/status"
-	[ $((0x$mask & 3)) != 0 ]
-}
-
 # child_ended NAME STATUS: in one line why everything stops
 child_ended()
 {

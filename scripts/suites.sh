@@ -13,7 +13,7 @@ suites="build layers versions format shell cppcheck unit regress regress_stock i
 time_limit=900 # seconds, for one suite
 passed_line='^ok |^(test|    ).* \.\.\. ok '
 failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
-work=$TMPDIR/check
+work=${TMPDIR:?}/check
 stage=$work/stage
 passed_in_all=0
 failed_in_all=0
@@ -69,7 +69,7 @@ suite_shell()
 {
 	local file
 
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh test/bench/run; do
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/versions test/bench/run; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }
@@ -86,8 +86,11 @@ suite_cppcheck()
 
 suite_unit()
 {
-	make -s -C test/unit check
-	make -s -C test/bench check
+	local status=0
+
+	make -s -C test/unit check || status=1
+	make -s -C test/bench check || status=1
+	return $status
 }
 
 # regress NAME CONFIG: sql/ against expected/

@@ -58,6 +58,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			ws_on_gone(wsi);
 			return 0;
 		case LWS_CALLBACK_WSI_DESTROY:
+			ws_on_gone(wsi);
 			server->websockets--;
 			return 0;
 		case LWS_CALLBACK_HTTP: /* it gets nothing but handshakes */

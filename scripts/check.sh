@@ -39,14 +39,33 @@ clean_up()
 	rm -rf "$scratch"
 }
 
-# What the clone has, less what building and running made, plus the built web UI.
+# Every file that git does not ignore, whose tree ever it is; all of them where there is no git.
+list_files()
+{
+	if [ -e .git ] && command -v git >/dev/null; then
+		GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+			git ls-files -z --cached --others --exclude-standard
+	else
+		find . -name node_modules -prune -o -name .parley -prune -o -type f -print0
+	fi
+}
+
+# git names files that were deleted, too.
+only_existing()
+{
+	local file
+
+	while IFS= read -r -d '' file; do
+		[ ! -e "$file" ] || printf '%s\0' "$file"
+	done
+}
+
+# With what npm installed and built, whose rules look at times.
 copy_tree()
 {
-	mkdir "$scratch/tree"
-	tar -C "$root" -c --exclude-vcs --exclude=./.parley --exclude='*.o' --exclude='*.bc' \
-		--exclude='*.so' --exclude=./extension/.postgres --exclude=./pushd/build* \
-		--exclude=./pushd/parley-pushd . | tar -C "$scratch/tree" -x
-	mkdir "$scratch/tmp"
+	mkdir "$scratch/tree" "$scratch/tmp"
+	list_files | only_existing | tar -c --null -T - | tar -C "$scratch/tree" -x
+	cp -a --parents {web,test/e2e}/node_modules web/dist "$scratch/tree"
 	chmod 755 "$scratch"
 	chown -R "$owner" "$scratch/tree" "$scratch/tmp"
 }
@@ -62,9 +81,17 @@ find_owner
 say "building the web UI"
 make -s -C "$root" web test/e2e/node_modules/.package-lock.json >/dev/null
 scratch=$(mktemp -d /var/tmp/pg_parley-check-XXXXXX)
+cd "$root" || exit
 copy_tree
 cd /
 TMPDIR=$scratch/tmp PG_CONFIG=$pg_config setsid "${as_owner[@]}" setpriv --pdeathsig TERM \
 	env -C "$scratch/tree" "HOME=$scratch/tmp" scripts/suites.sh "$@" </dev/null &
 suites_pid=$!
-wait "$suites_pid"
+ended=
+until [ "$ended" = "$suites_pid" ]; do
+	! make_was_told_to_stop || exit 130
+	sleep 1 &
+	status=0
+	wait -n -p ended "$suites_pid" $! || status=$?
+done
+exit "$status"

@@ -46,6 +46,11 @@ missing_postgres()
 	[ -n "$pg_config" ] && [ -f "$("$pg_config" --pgxs)" ] || echo "postgresql-server-dev-$major"
 }
 
+missing_psql()
+{
+	command -v psql >/dev/null || echo postgresql-client
+}
+
 # Any Node.js will do that is new enough, from wherever it came.
 missing_node()
 {
@@ -74,7 +79,7 @@ install_packages()
 	"${sudo[@]}" bash "$root/scripts/apt.sh" "$@" || die "apt-get could not install $*"
 }
 
-# need SET...: packages, and the words `postgres` and `node`.
+# need SET...: packages, and the words postgres, psql and node.
 need()
 {
 	local word missing=
@@ -86,7 +91,7 @@ need()
 	fi
 	for word in "$@"; do
 		case $word in
-			postgres | node) missing+=" $("missing_$word")" || exit ;;
+			postgres | psql | node) missing+=" $("missing_$word")" || exit ;;
 			*) plain+=("$word") ;;
 		esac
 	done

@@ -23,30 +23,31 @@ check_your_server()
 
 check_your_extension()
 {
-	local available installed
+	local installed answer change
 
-	available=$(ask "SELECT default_version FROM pg_available_extensions WHERE name = 'pg_parley'")
-	[ -n "$available" ] ||
-		die "the server has no pg_parley: run \`make && sudo make install\` there first"
 	installed=$(ask "SELECT extversion FROM pg_extension WHERE extname = 'pg_parley'")
-	if [ -z "$installed" ]; then
-		say "creating extension pg_parley"
-		ask "CREATE EXTENSION pg_parley" || die "as a superuser of that database: CREATE EXTENSION pg_parley;"
-	elif [ "$installed" != "$available" ]; then
-		die "as a superuser of that database: ALTER EXTENSION pg_parley UPDATE; -- $installed to $available"
-	fi
+	case $installed in
+		"$(extension_version)") return ;;
+		'') change="CREATE EXTENSION pg_parley" ;;
+		*) change="ALTER EXTENSION pg_parley UPDATE TO '$(extension_version)'" ;;
+	esac
+	say "$change"
+	answer=$(ask "$change" 2>&1) || die "on the server: make && sudo make install;" \
+		"in the database, as a superuser: $change; ($(head -n 1 <<<"$answer"))"
 }
 
+# Who may not read which plugins are trusted finds out by trying.
 check_your_settings()
 {
 	local plugins
 
 	[ "$(ask "SHOW wal_level")" = logical ] ||
 		die "the feed needs: ALTER SYSTEM SET wal_level = 'logical'; then restart the server"
-	plugins=$(ask "SELECT current_setting('output_plugin_libraries', true)")
+	plugins=$(ask "SELECT current_setting('output_plugin_libraries', true) FROM pg_roles
+		WHERE rolname = current_user AND (rolsuper OR pg_has_role('pg_read_all_settings', 'USAGE'))")
 	case ,${plugins// /}, in
 		,, | *,pg_parley,*) ;;
-		*) die "the feed needs: ALTER SYSTEM SET output_plugin_libraries = ${plugins:+$plugins, }pg_parley;" \
+		*) die "the feed needs: ALTER SYSTEM SET output_plugin_libraries = $plugins, pg_parley;" \
 			"SELECT pg_reload_conf();" ;;
 	esac
 }

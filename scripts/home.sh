@@ -17,6 +17,9 @@ name_home()
 		/*) ;;
 		*) home=$PWD/$home ;;
 	esac
+	case $home in
+		*[\'\"\$\\]*) die "PARLEY_HOME=$home has a quote, a dollar sign or a backslash, which make cannot take" ;;
+	esac
 	local socket=$home/run/.s.PGSQL.5432
 	[ ${#socket} -le $socket_path_limit ] ||
 		die "PARLEY_HOME=$home is too long for a Unix socket: at most" \

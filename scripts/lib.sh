@@ -65,6 +65,19 @@ wait_until()
 	done
 }
 
+# A SIGINT or SIGHUP for make alone stays in make, which then waits for this script
+# with the signal blocked: bits 1 and 0 of its SigBlk.
+make_was_told_to_stop()
+{
+	local key mask
+
+	[ "$(cat "/proc/$PPID/comm" 2>/dev/null)" = make ] || return 1
+	while read -r key mask; do
+		[ "$key" != SigBlk: ] || break
+	done <"/proc/$PPID/status"
+	[ $((0x$mask & 3)) != 0 ]
+}
+
 port_is_open()
 {
 	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null

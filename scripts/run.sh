@@ -106,30 +106,28 @@ start_pushd()
 		die "parley-pushd did not start: $(last_line "$place/log/parley-pushd.log")"
 }
 
-# A SIGINT or SIGHUP for make alone stays in make, which then waits for this script
-# with the signal blocked: bits 1 and 0 of its SigBlk.
-make_was_told_to_stop()
+# child_ended NAME STATUS: in one line why everything stops
+child_ended()
 {
-	local key mask
+	local how="exit status $2"
 
-	[ "$(cat "/proc/$PPID/comm" 2>/dev/null)" = make ] || return 1
-	while read -r key mask; do
-		[ "$key" != SigBlk: ] || break
-	done <"/proc/$PPID/status"
-	[ $((0x$mask & 3)) != 0 ]
+	[ "$2" -lt 128 ] || how="signal $(kill -l "$2")"
+	die "$1 ended ($how), its log says: $(last_line "$place/log/$1.log")"
 }
 
 watch_children()
 {
 	local ended=
+	local -i status
 
 	while ! make_was_told_to_stop; do
 		sleep 1 &
-		wait -n -p ended $postgres_pid $pushd_pid $! || true
+		status=0
+		wait -n -p ended $postgres_pid "$pushd_pid" $! 2>/dev/null || status=$?
 		if [ "$ended" = "$pushd_pid" ]; then
-			die "parley-pushd ended: $(last_line "$place/log/parley-pushd.log")"
+			child_ended parley-pushd $status
 		elif [ "$ended" = "$postgres_pid" ]; then
-			die "PostgreSQL ended: $(last_line "$place/log/postgres.log")"
+			child_ended postgres $status
 		fi
 	done
 	stop_at_request
@@ -158,7 +156,7 @@ run_private_cluster()
 run_with_your_server()
 {
 	# shellcheck disable=SC2086 # one word each
-	need $build_packages postgresql-client node
+	need $build_packages psql node
 	make_home
 	check_your_server
 	lock_home

@@ -10,8 +10,10 @@
 . "$(dirname "$0")/postgres.sh"
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
-time_limit=900
-work=$TMPDIR/check
+time_limit=900 # seconds, for one suite
+passed_line='^ok |^(test|    ).* \.\.\. ok '
+failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
+work=${TMPDIR:?}/check
 stage=$work/stage
 passed_in_all=0
 failed_in_all=0
@@ -32,17 +34,15 @@ step()
 	fi
 }
 
-strict_make()
-{
-	make -s -j "$(nproc)" "PG_CONFIG=$pg_config" with_llvm=no \
-		COPT="-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Werror" "$@"
-}
-
+# A warning is an error here, and only here: a newer compiler may warn of more.
 suite_build()
 {
-	step extension strict_make all
-	step install strict_make install "DESTDIR=$stage"
-	step daemon make -s -j "$(nproc)" pushd
+	local -a make=(make -s -j "$(nproc)" "PG_CONFIG=$pg_config" with_llvm=no
+		"COPT=-Wall -Wextra -Wno-unused-parameter -Werror" WERROR=-Werror)
+
+	step extension "${make[@]}" all
+	step install "${make[@]}" install "DESTDIR=$stage"
+	step daemon "${make[@]}" pushd
 	step web test -s web/dist/index.html
 }
 
@@ -69,7 +69,7 @@ suite_shell()
 {
 	local file
 
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh test/bench/run; do
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/versions test/bench/run; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }
@@ -86,8 +86,11 @@ suite_cppcheck()
 
 suite_unit()
 {
-	make -s -C test/unit check
-	make -s -C test/bench check
+	local status=0
+
+	make -s -C test/unit check || status=1
+	make -s -C test/bench check || status=1
+	return $status
 }
 
 # regress NAME CONFIG: sql/ against expected/
@@ -187,7 +190,7 @@ nothing_runs_here()
 
 show()
 {
-	[ ! -f "$1" ] || tail -n 200 "$1"
+	[ ! -f "$1" ] || head -n 100 "$1"
 }
 
 prepare()
@@ -201,7 +204,7 @@ prepare()
 # count PATTERN LOG
 count()
 {
-	grep -c -E "$1" "$2" || true
+	grep -a -c -E "$1" "$2" || true
 }
 
 run_suite()
@@ -210,8 +213,8 @@ run_suite()
 
 	started=$(date +%s%N)
 	timeout $time_limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
-	passed=$(count '^ok|^(test|    ).* \.\.\. ok ' "$log")
-	failed=$(count '^not ok|^(test|    ).* \.\.\. FAILED ' "$log")
+	passed=$(count "$passed_line" "$log")
+	failed=$(count "$failed_line" "$log")
 	[ $status != 124 ] || echo "stopped after $time_limit s" >>"$log"
 	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
 		failed=1
@@ -223,13 +226,26 @@ run_suite()
 	[ "$failed" = 0 ] || failed_suites+=" $name"
 }
 
+# What a log says beside the tests that passed: all of it, or what follows the failures.
+tell()
+{
+	grep -a -v '^ok' "$1" >"$work/told" || true
+	if [ "$(wc -l <"$work/told")" -le 200 ]; then
+		cat "$work/told"
+	else
+		grep -a -A 20 -E "$failed_line" "$work/told" | head -n 150
+		echo "[...]"
+		tail -n 30 "$work/told"
+	fi
+}
+
 report()
 {
 	local name
 
 	for name in $failed_suites; do
 		printf '\n---- %s\n' "$name"
-		grep -v '^ok' "$work/log/$name" | tail -n 200
+		tell "$work/log/$name"
 	done
 	printf '\n%d passed, %d failed\n' "$passed_in_all" "$failed_in_all"
 	[ "$failed_in_all" = 0 ]

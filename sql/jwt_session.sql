@@ -2,7 +2,8 @@
 -- Whoever can read chat.jwt_key can sign, so every token here has a right signature
 -- unless the case is about the signature.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS pg_parley;
+DROP EXTENSION IF EXISTS pg_parley CASCADE;
+CREATE EXTENSION pg_parley;
 RESET client_min_messages;
 BEGIN;
 SET LOCAL pg_parley.argon2_memory = '64kB';

@@ -11,7 +11,9 @@ use Parley;
 use Parley::Answer qw(shape);
 use Parley::Socket;
 
-my $parley = Parley->start;
+my $parley = Parley->start(pushd => 0);
+$parley->sql('ALTER ROLE parley_pushd SET synchronous_commit = local');    # see the last test
+$parley->start_pushd;
 my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
 my $group = $alice->group('group', $bob, $carol);
 my $open  = $alice->group('open', $bob, $carol);
@@ -180,6 +182,76 @@ subtest 'while connecting' => sub {
 	is_deeply \@leaked, [], "removed $rounds times: nothing leaks";
 	is_deeply \@missed, [], "added $rounds times: nothing is missed";
 	$_->quit for $remove, $add;
+};
+
+# A commit is in the log, and so in the feed, a moment before it is visible.  Waiting for
+# a standby that does not exist makes the moment as long as one likes.
+subtest 'committed but not yet visible' => sub {
+	my $witness = $carol->connect;
+	my ($phone, $laptop) = map { $bob->login } 1 .. 2;
+
+	# Commits in a session of its own, where it hangs; returns what ends that.
+	my $hang = sub ($sql, $done) {
+		my $session = $parley->psql;
+		my $pid     = $session->query_safe('SELECT pg_backend_pid()');
+
+		$session->query_until(qr/go/, "\\echo go\nBEGIN; DO \$\$ BEGIN PERFORM chat.act_as(@{[$alice->id]}); END \$\$; $sql; COMMIT;\n");
+		$done->();
+		return sub {
+			$parley->sql("SELECT pg_cancel_backend($pid)");
+			$session->query('SELECT 1');
+			$session->quit;
+		};
+	};
+	my $last_member = sub { ($witness->frames('member'))[-1] // {} };
+	my $member_is = sub ($state) {
+		return sub { await(sub { $last_member->()->{state} eq $state }, "the feed says $state") };
+	};
+	my $visible = sub {
+		return $parley->sql("SELECT state FROM chat.member WHERE conversation_id = $group AND account_id = @{[$bob->id]}");
+	};
+
+	$alice->post("/conversations/$group/members", { username => 'carol' });
+	$alice->post("/conversations/$group/members", { username => 'bob' });
+	settle($witness);
+	$parley->sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+	$parley->sql('SELECT pg_reload_conf()');
+	await(sub { $parley->sql('SHOW synchronous_standby_names') eq 'nobody' }, 'the new setting');
+
+	my $let_go = $hang->("SELECT FROM chat.remove_member($group, @{[$bob->id]})", $member_is->('removed'));
+	is $visible->(), 'joined', 'a removal is in the feed, but not in the tables';
+	$_->connect->close for $alice, $carol;
+	my $his = $bob->connect;
+	$let_go->();
+	is $visible->(), 'removed', 'now it is in the tables';
+	$alice->say($group, 'hidden removal');
+	settle($his);
+	is_deeply contents($his), [], 'nothing came to who connected in between';
+	$his->close;
+
+	$let_go = $hang->("SELECT FROM chat.add_member($group, 'bob')", $member_is->('joined'));
+	is $visible->(), 'removed', 'an addition is in the feed, but not in the tables';
+	$_->connect->close for $alice, $carol;
+	$his = $bob->connect;
+	$let_go->();
+	$alice->say($group, 'hidden addition');
+	settle($his);
+	is_deeply contents($his), ['hidden addition'], 'it came to who connected in between';
+	$his->close;
+
+	my $old = $phone->connect;
+	$let_go = $hang->("UPDATE chat.session SET ended_at = now(), end_reason = 'logout'
+		WHERE id = @{[$parley->session_id($phone)]}", sub { $old->await_close });
+	is $phone->get('/auth/me')->status, 200, 'a logout is in the feed, but not in the tables';
+	$_->connect->close for $alice, $laptop;
+	my $new = Parley::Socket->open($parley, headers => { Authorization => 'Bearer ' . $phone->token });
+	is $new->await_close, 4501, 'who connects in between is refused';
+	is_deeply [ $new->frames('welcome') ], [], 'and not welcomed';
+	$let_go->();
+
+	$parley->sql('ALTER SYSTEM RESET synchronous_standby_names');
+	$parley->sql('SELECT pg_reload_conf()');
+	$witness->close;
 };
 
 done_testing;

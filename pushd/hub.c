@@ -525,8 +525,15 @@ static const struct
 	uint8_t kind;
 	void (*feed)(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event);
 } event_rules[] = {
-	{PARLEY_EVENT_MESSAGE, feed_conversation}, {PARLEY_EVENT_READ, feed_conversation},
-	{PARLEY_EVENT_MEMBER, feed_member},		   {PARLEY_EVENT_SESSION, feed_session},
+	{PARLEY_EVENT_MESSAGE, feed_conversation},
+	{PARLEY_EVENT_MESSAGE_UPDATED, feed_conversation},
+	{PARLEY_EVENT_MESSAGE_DELETED, feed_conversation},
+	{PARLEY_EVENT_REACTION, feed_conversation},
+	{PARLEY_EVENT_READ, feed_conversation},
+	{PARLEY_EVENT_DELIVERED, feed_conversation},
+	{PARLEY_EVENT_CONVERSATION, feed_conversation},
+	{PARLEY_EVENT_MEMBER, feed_member},
+	{PARLEY_EVENT_SESSION, feed_session},
 	{PARLEY_EVENT_ACCOUNT, feed_account},
 };
 

@@ -62,11 +62,15 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"WHERE me.account_id = $1 AND me.state = 'joined' " \
 	"AND ($2 IS NULL OR me.conversation_id = ANY ($2))), "
 
-/* By the conversation in the index as long as that is a short list. */
+/*
+ * By the conversation in the index as long as that is a short list.  A query of stop words
+ * alone is empty and finds nothing.
+ */
 #define LANGUAGES \
 	"languages AS MATERIALIZED (SELECT c.config, q.query, CASE WHEN count(*) > 100 THEN q.query " \
 	"ELSE q.query && string_agg(format(''' %s''', c.conversation_id), '|')::tsquery END AS keys " \
 	"FROM scope c CROSS JOIN LATERAL websearch_to_tsquery(c.config, $10) AS q (query) " \
+	"WHERE numnode(q.query) > 0 " \
 	"GROUP BY c.config, q.query), "
 
 /* The messages that are not indexed, or have changed since. */
@@ -112,8 +116,8 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"ts_headline(f.config, " RAW ", f.query, E'StartSel=\\x01, StopSel=\\x02, " \
 	"MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=\" … \"')"
 #define BY_PARTS \
-	"regexp_replace(substr(" RAW ", greatest(1, " \
-	"regexp_instr(i.content, $14, 1, 1, 0, 'i') - 60), 200), $14, E'\\x01\\\\&\\x02', 'gi')"
+	"regexp_replace(substr(" RAW ", greatest(1, length(regexp_replace(" RAW ", " \
+	"'(?:' || $14 || ').*', '', 'i')) - 60), 200), $14, E'\\x01\\\\&\\x02', 'gi')"
 #define PAGE(snippet) \
 	"SELECT i, (f.score / 1000000.0)::real, " ESCAPED( \
 		snippet) ", " \

@@ -12,7 +12,8 @@ static const uint32_t unspaced[][2] = {
 	{0x1000, 0x109f},	/* Myanmar */
 	{0x1100, 0x11ff},	/* Hangul Jamo */
 	{0x1780, 0x17ff},	/* Khmer */
-	{0x2e80, 0x9fff},	/* CJK radicals to CJK unified ideographs, kana */
+	{0x2e80, 0x2fff},	/* CJK radicals */
+	{0x3001, 0x9fff},	/* kana to CJK unified ideographs; not the space before them */
 	{0xa960, 0xa97f},	/* Hangul Jamo Extended-A */
 	{0xac00, 0xd7ff},	/* Hangul syllables */
 	{0xf900, 0xfaff},	/* CJK compatibility ideographs */

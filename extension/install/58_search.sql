@@ -60,7 +60,7 @@ CREATE VIEW chat.search_scope AS
 	LEFT JOIN chat.conversation_language l ON l.conversation_id = k.conversation_id
 	LEFT JOIN chat.search_state s ON s.conversation_id = k.conversation_id
 	LEFT JOIN pg_catalog.pg_ts_config c ON c.oid::regconfig::text =
-		coalesce(l.language, current_setting('pg_parley.search_language'))
+		coalesce(l.language, current_setting('pg_parley.search_language', true))
 	CROSS JOIN LATERAL (SELECT coalesce(c.oid, 'pg_catalog.simple'::regconfig)::regconfig AS config) g;
 COMMENT ON VIEW chat.search_scope IS
 	'Each conversation with its language and how far it is indexed in that; outdated: rows of another language are there';

@@ -62,7 +62,7 @@ static SpiQuery find_conversations = {
 		   "WHERE me.account_id = $1 AND me.state = 'joined' "
 		   "AND (lower(n.name) LIKE $4 OR lower(n.username) LIKE $4) "
 		   "UNION ALL SELECT c.id, true, c.name, true, false FROM chat.conversation c "
-		   "WHERE c.is_group AND c.is_public AND lower(c.name) LIKE $4 "
+		   "WHERE c.is_group AND c.is_public AND c.deleted_at IS NULL AND lower(c.name) LIKE $4 "
 		   "AND chat.search_grams(c.name) @> $5 "
 		   "AND NOT EXISTS (SELECT FROM chat.member me WHERE me.conversation_id = c.id "
 		   "AND me.account_id = $1 AND me.state IN ('joined', 'banned'))) f "

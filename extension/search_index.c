@@ -4,9 +4,8 @@
  *	  up to date.
  *
  * Why beside the messages and not on them: a GIN index writes an entry for each word and
- * each piece.  Measured with pgbench, 8 clients sending ~60 characters, side by side,
- * sends a second relative to no index at all:
-@FIGURES@
+ * each piece, and a send would do that under the lock of its conversation.
+ *
  * Why pieces of our own and not pg_trgm: that needs three characters, but words of Han
  * have two; in a database with locale C it sees no letter beyond ASCII; and it is not
  * installed everywhere, so that answers would differ by server.

@@ -43,3 +43,9 @@ BEGIN; SELECT chat.act_as(3); SELECT * FROM chat.search_conversations('others');
 INSERT INTO chat.member (conversation_id, account_id, state, ver) SELECT id, 1, 'banned', 9 FROM chat.conversation WHERE name = 'Open others';
 BEGIN; SELECT chat.act_as(1); SELECT name FROM chat.search_conversations('others'); COMMIT;
 SELECT pg_temp.refusal($$SELECT chat.search_conversations('x')$$);
+
+-- a group that was deleted is no public one
+DELETE FROM chat.member WHERE account_id = 1 AND state = 'banned';
+BEGIN; SELECT chat.act_as(1); SELECT name FROM chat.search_conversations('open'); COMMIT;
+UPDATE chat.conversation SET deleted_at = now() WHERE name = 'Open others';
+BEGIN; SELECT chat.act_as(1); SELECT name FROM chat.search_conversations('open'); COMMIT;

@@ -4,7 +4,10 @@
  *	  up to date.
  *
  * Why beside the messages and not on them: a GIN index writes an entry for each word and
- * each piece, and a send would do that under the lock of its conversation.
+ * each piece, and a send would do that under the lock of its conversation.  Measured side by
+ * side, user instructions of the backend a message of ten words: a send 403k without any
+ * index of the content, 572k to 650k with the two GIN indexes on message (fastupdate on);
+ * the job 2.8M here, off that lock and in nobody's way.
  *
  * Why pieces of our own and not pg_trgm: that needs three characters, but words of Han
  * have two; in a database with locale C it sees no letter beyond ASCII; and it is not

@@ -8,12 +8,10 @@
 
 #include <ctype.h>
 
-#include "catalog/pg_collation_d.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 
 #include "argument.h"
 #include "errors.h"
@@ -24,11 +22,9 @@
 #define USERNAME_MAX 32
 #define EMAIL_MAX 254
 #define DISPLAY_NAME_MAX_CHARACTERS 100
-#define MAX_SEARCH_RESULTS 100
 
 PG_FUNCTION_INFO_V1(chat_me);
 PG_FUNCTION_INFO_V1(chat_user_by_id);
-PG_FUNCTION_INFO_V1(chat_search_users);
 PG_FUNCTION_INFO_V1(chat_gateway_presence);
 
 /* ---- making an account -------------------------------------------------- */
@@ -219,47 +215,6 @@ chat_user_by_id(PG_FUNCTION_ARGS)
 {
 	IdentityRequire();
 	return AccountShow(PG_GETARG_INT64(0));
-}
-
-/*
- * A prefix is what an index can find.  The pattern is built here and not in SQL:
- * only a constant pattern lets the planner use the index.
- */
-static SpiQuery search_users = {
-	.sql = "SELECT u.* FROM chat.user_info u JOIN chat.account a ON a.id = u.id "
-		   "WHERE (lower(a.username) LIKE $1 OR lower(a.display_name) LIKE $1) "
-		   "AND a.closed_at IS NULL AND a.id <> $2 ORDER BY lower(a.username) LIMIT $3",
-	.argtypes = {TEXTOID, INT8OID, INT4OID},
-	.by_value = true,
-	.read_only = true,
-};
-
-static char *
-PrefixPattern(const char *query)
-{
-	char *lower = str_tolower(query, strlen(query), DEFAULT_COLLATION_OID);
-	StringInfoData pattern;
-
-	initStringInfo(&pattern);
-	for (const char *c = lower; *c; c++)
-	{
-		if (*c == '%' || *c == '_' || *c == '\\')
-			appendStringInfoChar(&pattern, '\\');
-		appendStringInfoChar(&pattern, *c);
-	}
-	appendStringInfoChar(&pattern, '%');
-	return pattern.data;
-}
-
-Datum
-chat_search_users(PG_FUNCTION_ARGS)
-{
-	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64 caller = IdentityRequire();
-	int limit = CheckLimit(PG_GETARG_INT32(1), MAX_SEARCH_RESULTS);
-
-	return SpiReturnRows(fcinfo, &search_users,
-						 SpiArgs(SpiText(PrefixPattern(query)), SpiInt64(caller), SpiInt32(limit)));
 }
 
 /* ---- who is online ------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "identity.h"
 #include "keyring.h"
 #include "password.h"
+#include "search_index.h"
 #include "session.h"
 #include "utils/guc.h"
 
@@ -32,5 +33,6 @@ _PG_init(void)
 	SessionInit();
 	ContentInit();
 	AttachmentInit();
+	SearchInit();
 	ParleyReservePrefix("pg_parley");
 }

@@ -139,6 +139,20 @@ SpiRun(SpiQuery *query, const NullableDatum *args)
 	return SPI_processed;
 }
 
+/* The receiver works in the store's memory, which is not that of SPI. */
+uint64
+SpiRunInto(SpiQuery *query, const NullableDatum *args, Tuplestorestate *store)
+{
+	DestReceiver *dest;
+
+	if (store == NULL)
+		return SpiRun(query, args);
+	dest = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(dest, store, CurrentMemoryContext, false, NULL, NULL);
+	Execute(query, args, dest);
+	return SPI_processed;
+}
+
 Datum
 SpiGetDatum(uint64 row, int column, bool *isnull)
 {

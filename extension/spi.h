@@ -29,8 +29,9 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
-#define SPI_QUERY_MAX_ARGS 10
+#define SPI_QUERY_MAX_ARGS 16
 
 typedef struct SpiQuery
 {
@@ -78,6 +79,13 @@ extern void SpiEnd(void);
 
 /* Runs the statement and returns how many rows it gave or changed. */
 extern uint64 SpiRun(SpiQuery *query, const NullableDatum *args);
+
+/*
+ * The same, and puts the rows into `store`; NULL: they are only counted.  For functions whose
+ * answer takes more than one statement; `store` is from result.h and wants the columns of the
+ * function's declaration.
+ */
+extern uint64 SpiRunInto(SpiQuery *query, const NullableDatum *args, Tuplestorestate *store);
 
 /* The rows of the last SpiRun(): row counts from 0, column from 1. */
 extern Datum SpiGetDatum(uint64 row, int column, bool *isnull);

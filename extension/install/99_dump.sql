@@ -28,3 +28,4 @@ SELECT pg_catalog.pg_extension_config_dump('chat.attachment_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.attachment_data', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.attachment_usage', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.erasure', '');
+SELECT pg_catalog.pg_extension_config_dump('chat.conversation_language', '');

@@ -1,0 +1,503 @@
+/*
+ * search.c
+ *	  Finding messages: search(), and the language it is done in.
+ *
+ * A message matches by its words, as the text search configuration of its conversation
+ * makes them.  Where nothing does, or where the query is in a script without spaces, it
+ * matches by containing the terms.  A query without terms lists what its filters let
+ * through.  Each way is one statement, of one snapshot, over
+ *
+ *	 - what is indexed, unless it changed since: search_state says up to which version;
+ *	 - what is not indexed yet, read from the messages themselves.
+ *
+ * So the answer does not depend on how far the job has come (search_index.c).  Whatever
+ * is found is looked up in the messages before it is shown: nothing deleted is found.
+ *
+ * Pages are by keyset: a row's next_page holds the values that rows are ordered by.
+ */
+#include "postgres.h"
+
+#include "search_index.h"
+
+#include "catalog/pg_type_d.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#include "account.h"
+#include "argument.h"
+#include "conversation.h"
+#include "errors.h"
+#include "gram.h"
+#include "identity.h"
+#include "query.h"
+#include "result.h"
+#include "spi.h"
+
+#define MAX_RESULTS 100
+
+PG_FUNCTION_INFO_V1(chat_search);
+PG_FUNCTION_INFO_V1(chat_set_language);
+
+/* ---- statements --------------------------------------------------------- */
+
+/*
+ * $1 caller, $2 conversations or NULL, $3 sender or NULL, $4 from and $5 to which time
+ * or NULL, $6 has (query.h), $7 the newest first, $8 where the page begins or NULL, $9 how
+ * many; $10 the words for websearch_to_tsquery(), $11 the pieces, $12 patterns that
+ * must match, $13 that must not, $14 a regular expression of what to highlight.
+ */
+#define SEARCH_ARGTYPES \
+	{ \
+		INT8OID, INT8ARRAYOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, BOOLOID, \
+			INT8ARRAYOID, INT4OID, TEXTOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID \
+	}
+
+#define SCOPE \
+	"WITH scope AS MATERIALIZED (SELECT s.* FROM chat.member me " \
+	"JOIN chat.search_scope s ON s.conversation_id = me.conversation_id " \
+	"WHERE me.account_id = $1 AND me.state = 'joined' " \
+	"AND ($2 IS NULL OR me.conversation_id = ANY ($2))), "
+
+/*
+ * By the conversation in the index as long as that is a short list.  A query of stop words
+ * alone is empty and finds nothing.
+ */
+#define LANGUAGES \
+	"languages AS MATERIALIZED (SELECT c.config, q.query, CASE WHEN count(*) > 100 THEN q.query " \
+	"ELSE q.query && string_agg(format(''' %s''', c.conversation_id), '|')::tsquery END AS keys " \
+	"FROM scope c CROSS JOIN LATERAL websearch_to_tsquery(c.config, $10) AS q (query) " \
+	"WHERE numnode(q.query) > 0 " \
+	"GROUP BY c.config, q.query), "
+
+/* The messages that are not indexed, or have changed since. */
+#define TAIL \
+	"CROSS JOIN LATERAL (SELECT * FROM chat.message t " \
+	"WHERE t.conversation_id = c.conversation_id AND t.seq > c.seq " \
+	"UNION ALL SELECT * FROM chat.message t WHERE t.conversation_id = c.conversation_id " \
+	"AND t.ver > c.ver AND t.seq <= c.seq) m "
+
+/* An indexed row, its message and its conversation. */
+#define INDEXED \
+	"JOIN scope c ON c.conversation_id = x.conversation_id " \
+	"JOIN chat.message m ON m.conversation_id = x.conversation_id AND m.seq = x.seq " \
+	"AND m.seq <= c.seq AND (m.ver IS NULL OR m.ver <= c.ver) "
+
+#define PASSES \
+	"m.deleted_at IS NULL AND ($3 IS NULL OR m.sender_id = $3) " \
+	"AND ($4 IS NULL OR m.created_at >= $4) AND ($5 IS NULL OR m.created_at < $5) " \
+	"AND ($6 & 1 = 0 OR m.content ~* '\\mhttps?://') AND ($6 & 2 = 0 OR m.reply_to IS NOT NULL) " \
+	"AND ($6 & 4 = 0 OR m.attachments IS NOT NULL) AND ($6 & 8 = 0 OR m.reactions IS NOT NULL) " \
+	"AND ($6 & 16 = 0 OR m.pinned_at IS NOT NULL) "
+
+#define CONTAINS "lower(m.content) LIKE ALL ($12) AND NOT lower(m.content) LIKE ANY ($13) "
+
+/* A score in millionths: as a whole number it comes back from a page as it was. */
+#define FOUND(how) \
+	"found AS (SELECT h.* FROM (SELECT conversation_id, seq, query, config, " \
+	"(extract(epoch FROM created_at) * 1000000)::bigint AS moment, " how " AS score FROM hits) h " \
+	"WHERE $8 IS NULL OR (h.score, h.moment, h.conversation_id, h.seq) < " \
+	"(($8)[1], ($8)[2], ($8)[3], ($8)[4]) " \
+	"ORDER BY score DESC, moment DESC, conversation_id DESC, seq DESC LIMIT $9) "
+
+/*
+ * Only the rows of the page get a snippet.  What marks the hits is a character no message
+ * keeps, until the text is escaped.
+ */
+#define RAW "translate(i.content, E'\\x01\\x02', '')"
+#define ESCAPED(text) \
+	"replace(replace(replace(replace(replace(" text \
+	", '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), " \
+	"E'\\x01', '<mark>'), E'\\x02', '</mark>')"
+#define BY_WORDS \
+	"ts_headline(f.config, " RAW ", f.query, E'StartSel=\\x01, StopSel=\\x02, " \
+	"MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=\" … \"')"
+#define BY_PARTS \
+	"regexp_replace(substr(" RAW ", greatest(1, length(regexp_replace(" RAW ", " \
+	"'(?:' || $14 || ').*', '', 'i')) - 60), 200), $14, E'\\x01\\\\&\\x02', 'gi')"
+#define PAGE(snippet) \
+	"SELECT i, (f.score / 1000000.0)::real, " ESCAPED( \
+		snippet) ", " \
+				 "concat_ws('.', f.score, f.moment, f.conversation_id, f.seq) " \
+				 "FROM found f JOIN chat.message_info i " \
+				 "ON i.conversation_id = f.conversation_id AND i.seq = f.seq " \
+				 "ORDER BY f.score DESC, f.moment DESC, f.conversation_id DESC, f.seq DESC"
+
+#define HIT "m.conversation_id, m.seq, m.created_at, c.config, "
+
+static SpiQuery by_words = {
+	.sql = SCOPE LANGUAGES
+	"hits AS (SELECT " HIT "q.query, x.words FROM languages q "
+	"JOIN chat.message_search x ON x.words @@ q.keys " INDEXED
+	"AND c.config = q.config WHERE " PASSES "UNION ALL SELECT " HIT
+	"q.query, v.words FROM scope c JOIN languages q ON q.config = c.config " TAIL
+	"CROSS JOIN LATERAL to_tsvector(c.config, m.content) AS v (words) "
+	"WHERE v.words @@ q.query AND " PASSES
+	"), " FOUND("CASE WHEN $7 THEN 0 ELSE (ts_rank_cd(words, query, 1) * 1000000)::bigint END")
+		PAGE(BY_WORDS),
+	.argtypes = SEARCH_ARGTYPES,
+	.by_value = true,
+	.read_only = true,
+};
+
+static SpiQuery by_parts = {
+	.sql = SCOPE "hits AS (SELECT " HIT "NULL::tsquery AS query FROM chat.message_search x " INDEXED
+				 "WHERE x.grams @> $11 AND " PASSES "AND " CONTAINS "UNION ALL SELECT " HIT
+				 "NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS "), " FOUND("0::bigint")
+					 PAGE(BY_PARTS),
+	.argtypes = SEARCH_ARGTYPES,
+	.by_value = true,
+	.read_only = true,
+};
+
+/*
+ * Of each conversation as many as the page can hold: time does not run against seq.
+ */
+static SpiQuery by_filters = {
+	.sql = SCOPE
+	"hits AS (SELECT " HIT "NULL::tsquery AS query FROM scope c "
+	"CROSS JOIN LATERAL (SELECT * FROM chat.message m "
+	"WHERE m.conversation_id = c.conversation_id AND " PASSES
+	"AND NOT lower(m.content) LIKE ANY ($13) AND ($8 IS NULL OR (0, "
+	"(extract(epoch FROM m.created_at) * 1000000)::bigint, m.conversation_id, m.seq) < "
+	"(($8)[1], ($8)[2], ($8)[3], ($8)[4])) ORDER BY m.seq DESC LIMIT $9) m), " FOUND("0::bigint")
+		PAGE("left(" RAW ", 200)"),
+	.argtypes = SEARCH_ARGTYPES,
+	.by_value = true,
+	.read_only = true,
+};
+
+/* ---- what is asked ------------------------------------------------------ */
+
+typedef struct Search
+{
+	int64 caller;
+	SearchQuery query;
+	NullableDatum conversations; /* bigint[] */
+	NullableDatum sender;		 /* bigint; 0 matches nobody */
+	NullableDatum after;		 /* timestamptz */
+	NullableDatum before;
+	bool newest_first;
+	NullableDatum page; /* bigint[4] */
+	int limit;
+	ArrayType *grams; /* NULL: the terms can't be found as parts */
+	NullableDatum patterns;
+	NullableDatum excluded;
+	char *highlight;
+	bool unspaced; /* a term is in a script without spaces */
+} Search;
+
+static const NullableDatum nothing = {.isnull = true};
+
+static NullableDatum
+MakeArray(const Datum *elements, int count, Oid type)
+{
+	bool is_text = type == TEXTOID;
+	ArrayType *array = construct_array(unconstify(Datum *, elements), count, type, is_text ? -1 : 8,
+									   is_text ? false : FLOAT8PASSBYVAL,
+									   is_text ? TYPALIGN_INT : TYPALIGN_DOUBLE);
+
+	return SpiDatum(PointerGetDatum(array), false);
+}
+
+/* Both have to hold: `sender` becomes an account, or nobody. */
+static void
+LimitSender(Search *search, const char *name)
+{
+	int64 id;
+
+	if (name == NULL)
+		return;
+	if (pg_strcasecmp(name, "me") == 0)
+		id = search->caller;
+	else
+	{
+		SpiBegin();
+		id = AccountFind(*name == '@' ? name + 1 : name);
+		SpiEnd();
+	}
+	if (!search->sender.isnull && DatumGetInt64(search->sender.value) != id)
+		id = 0;
+	search->sender = SpiInt64(id);
+}
+
+/* A group by its name, a direct conversation by the other's user name, any by its id. */
+static SpiQuery find_conversations = {
+	.sql = "SELECT array_agg(c.id) FROM chat.member me "
+		   "JOIN chat.conversation c ON c.id = me.conversation_id "
+		   "WHERE me.account_id = $1 AND me.state = 'joined' AND ($3 IS NULL OR c.id = ANY ($3)) "
+		   "AND (c.id::text = $2 OR CASE WHEN c.is_group THEN lower(c.name) = lower($2) "
+		   "ELSE EXISTS (SELECT FROM chat.member o JOIN chat.account a ON a.id = o.account_id "
+		   "WHERE o.conversation_id = c.id AND o.account_id <> $1 "
+		   "AND lower(a.username) = lower(ltrim($2, '@'))) END)",
+	.argtypes = {INT8OID, TEXTOID, INT8ARRAYOID},
+	.read_only = true,
+};
+
+static void
+LimitConversations(Search *search, const char *name)
+{
+	NullableDatum found;
+
+	if (name == NULL)
+		return;
+	SpiBegin();
+	SpiRun(&find_conversations,
+		   SpiArgs(SpiInt64(search->caller), SpiText(name), search->conversations));
+	found.value = SpiKeepDatum(0, 1, &found.isnull);
+	SpiEnd();
+	search->conversations = found.isnull ? MakeArray(NULL, 0, INT8OID) : found;
+}
+
+static void
+LimitTime(NullableDatum *limit, QueryDate day, bool latest)
+{
+	DateADT date;
+	TimestampTz moment;
+
+	if (day.year == 0)
+		return;
+	date = date2j(day.year, day.month, day.day) - POSTGRES_EPOCH_JDATE;
+	moment = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(date)));
+	if (limit->isnull || (DatumGetTimestampTz(limit->value) < moment) == latest)
+		*limit = SpiDatum(TimestampTzGetDatum(moment), false);
+}
+
+/* ---- terms as parts ----------------------------------------------------- */
+
+static void
+AppendQuoted(StringInfo expression, const char *text)
+{
+	for (const char *c = text; *c; c++)
+	{
+		if (strchr("\\^$.[]()|*+?{}", *c))
+			appendStringInfoChar(expression, '\\');
+		appendStringInfoChar(expression, *c);
+	}
+}
+
+static NullableDatum
+MakePatterns(const char *const *terms, int count)
+{
+	Datum *patterns = palloc((count + 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		patterns[i] = CStringGetTextDatum(SearchPattern(SearchLower(terms[i]), true));
+	return MakeArray(patterns, count, TEXTOID);
+}
+
+/* With an "or" the parts of one side would have to be enough: only words do that. */
+static void
+ReadTerms(Search *search)
+{
+	const SearchQuery *query = &search->query;
+	StringInfoData all;
+	StringInfoData highlight;
+
+	initStringInfo(&all);
+	initStringInfo(&highlight);
+	for (int i = 0; i < query->term_count; i++)
+	{
+		const char *lower = SearchLower(query->terms[i]);
+
+		search->unspaced |= GramsUnspaced(lower, strlen(lower));
+		appendStringInfo(&all, "%s ", lower);
+		if (i > 0)
+			appendStringInfoChar(&highlight, '|');
+		AppendQuoted(&highlight, query->terms[i]);
+	}
+	search->highlight = highlight.data;
+	search->grams = query->alternatives ? NULL : SearchGrams(all.data);
+	search->patterns = MakePatterns(query->terms, query->term_count);
+	search->excluded = MakePatterns(query->excluded, query->excluded_count);
+}
+
+/* ---- chat.search() ------------------------------------------------------ */
+
+/* What a next_page says: score, moment, conversation, seq. */
+static NullableDatum
+ReadPage(const char *page)
+{
+	long long numbers[4];
+	Datum elements[4];
+	int end = 0;
+
+	if (page == NULL)
+		return nothing;
+	if (sscanf(page, "%lld.%lld.%lld.%lld%n", &numbers[0], &numbers[1], &numbers[2], &numbers[3],
+			   &end) != 4 ||
+		page[end] != '\0')
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("page is no next_page of an answer")));
+	for (int i = 0; i < 4; i++)
+		elements[i] = Int64GetDatum(numbers[i]);
+	return MakeArray(elements, 4, INT8OID);
+}
+
+static void
+ReadQuery(Search *search, char *text)
+{
+	ClipText(text, QUERY_MAX_LENGTH);
+	QueryParse(&search->query, text, palloc(QUERY_BUFFER_SIZE));
+	LimitSender(search, search->query.from);
+	LimitConversations(search, search->query.in);
+	LimitTime(&search->after, search->query.after, true);
+	LimitTime(&search->before, search->query.before, false);
+	ReadTerms(search);
+}
+
+static Search
+GetSearch(FunctionCallInfo fcinfo)
+{
+	Search search = {
+		.caller = IdentityRequire(),
+		.conversations = nothing,
+		.sender = nothing,
+		.before = SpiFunctionArg(fcinfo, 3),
+		.after = SpiFunctionArg(fcinfo, 4),
+		.limit = CheckLimit(PG_ARGISNULL(5) ? MAX_RESULTS : PG_GETARG_INT32(5), MAX_RESULTS),
+		.newest_first = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6),
+		.page = ReadPage(ArgumentText(fcinfo, 7)),
+	};
+
+	if (!PG_ARGISNULL(1))
+	{
+		Datum conversation = PG_GETARG_DATUM(1);
+
+		ConversationRequireMember(DatumGetInt64(conversation), search.caller);
+		search.conversations = MakeArray(&conversation, 1, INT8OID);
+	}
+	LimitSender(&search, ArgumentText(fcinfo, 2));
+	ReadQuery(&search, ArgumentRequireText(fcinfo, 0, "query"));
+	return search;
+}
+
+static uint64
+Run(SpiQuery *statement, const Search *search, Tuplestorestate *store)
+{
+	return SpiRunInto(statement,
+					  SpiArgs(SpiInt64(search->caller), search->conversations, search->sender,
+							  search->after, search->before, SpiInt32(search->query.has),
+							  SpiDatum(BoolGetDatum(search->newest_first), false), search->page,
+							  SpiInt32(search->limit), SpiText(search->query.words),
+							  SpiDatum(PointerGetDatum(search->grams), search->grams == NULL),
+							  search->patterns, search->excluded, SpiText(search->highlight)),
+					  store);
+}
+
+/* Whether any page has a match by words. */
+static bool
+AnyWords(Search search)
+{
+	search.page = nothing;
+	search.limit = 1;
+	return Run(&by_words, &search, NULL) > 0;
+}
+
+static bool
+HasFilter(const Search *search)
+{
+	return !search->conversations.isnull || !search->sender.isnull || !search->before.isnull ||
+		   !search->after.isnull || search->query.has != 0 || search->query.excluded_count > 0;
+}
+
+static void
+FindMessages(const Search *search, Tuplestorestate *store)
+{
+	if (search->query.term_count == 0)
+	{
+		if (HasFilter(search))
+			Run(&by_filters, search, store);
+		return;
+	}
+	if (search->grams == NULL)
+		Run(&by_words, search, store);
+	else if (search->unspaced ||
+			 (Run(&by_words, search, store) == 0 && (search->page.isnull || !AnyWords(*search))))
+		Run(&by_parts, search, store);
+}
+
+Datum
+chat_search(PG_FUNCTION_ARGS)
+{
+	Search search = GetSearch(fcinfo);
+	TupleDesc description;
+	Tuplestorestate *store = ResultStore(fcinfo, &description);
+
+	SpiBegin();
+	FindMessages(&search, store);
+	SpiEnd();
+	return (Datum) 0;
+}
+
+/* ---- the language of a conversation ------------------------------------- */
+
+static SpiQuery find_right = {
+	.sql = "SELECT NOT c.is_group OR m.role IN ('owner', 'admin') FROM chat.member m "
+		   "JOIN chat.conversation c ON c.id = m.conversation_id "
+		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
+	.argtypes = {INT8OID, INT8OID},
+};
+
+static SpiQuery find_language = {
+	.sql = "SELECT oid::regconfig::text FROM pg_catalog.pg_ts_config "
+		   "WHERE oid::regconfig::text = $1",
+	.argtypes = {TEXTOID},
+};
+
+static SpiQuery set_language = {
+	.sql = "INSERT INTO chat.conversation_language (conversation_id, language) VALUES ($1, $2) "
+		   "ON CONFLICT (conversation_id) DO UPDATE SET language = excluded.language",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+static SpiQuery unset_language = {
+	.sql = "DELETE FROM chat.conversation_language WHERE conversation_id = $1",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery show_language = {
+	.sql = "SELECT language FROM chat.search_scope WHERE conversation_id = $1",
+	.argtypes = {INT8OID},
+};
+
+static void
+RequireRight(int64 conversation_id, int64 account_id)
+{
+	if (SpiRun(&find_right, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
+		ConversationRaiseNotFound(conversation_id);
+	if (!SpiGetBool(0, 1))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
+						errmsg("only an owner or an admin of the group may set its language")));
+}
+
+static void
+StoreLanguage(int64 conversation_id, const char *language)
+{
+	if (language == NULL)
+		SpiRun(&unset_language, SpiArgs(SpiInt64(conversation_id)));
+	else if (SpiRun(&find_language, SpiArgs(SpiText(language))) > 0)
+		SpiRun(&set_language, SpiArgs(SpiInt64(conversation_id), SpiText(language)));
+	else
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("there is no text search configuration \"%s\"", language),
+						errhint("Use for example simple, english or german; \\dF lists them.")));
+}
+
+Datum
+chat_set_language(PG_FUNCTION_ARGS)
+{
+	int64 conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
+	char *language;
+
+	SpiBegin();
+	RequireRight(conversation_id, IdentityRequire());
+	StoreLanguage(conversation_id, ArgumentText(fcinfo, 1));
+	SpiRun(&show_language, SpiArgs(SpiInt64(conversation_id)));
+	language = SpiKeepText(0, 1);
+	SpiEnd();
+	PG_RETURN_TEXT_P(cstring_to_text(language));
+}

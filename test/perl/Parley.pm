@@ -62,7 +62,7 @@ my $patience = $ENV{PARLEY_TEST_PATIENCE} // 30;    # seconds
 sub await ($condition, $what, $seconds = $patience)
 {
 	my $deadline = time + $seconds;
-	my $tick     = Mojo::IOLoop->recurring(0.005 => sub { });
+	my $tick     = Mojo::IOLoop->recurring(0.02 => sub { });
 	my $value;
 
 	until ($value = $condition->())

@@ -9,6 +9,7 @@
 #	                installed in the server
 #	 PARLEY_PUSHD   the daemon; $PARLEY_STAGE/bin/parley-pushd or pushd/parley-pushd
 #	 TEMP_CONFIG    a file with more settings for every cluster
+#	 PARLEY_TEST_PATIENCE   how many seconds an event may take (30)
 #	 TESTDIR        where clusters and logs lie meanwhile; a temporary folder
 #
 # Nothing here sleeps for a fixed time: whoever waits says for what, and fails with
@@ -62,7 +63,7 @@ my $patience = $ENV{PARLEY_TEST_PATIENCE} // 30;    # seconds
 sub await ($condition, $what, $seconds = $patience)
 {
 	my $deadline = time + $seconds;
-	my $tick     = Mojo::IOLoop->recurring(0.005 => sub { });
+	my $tick     = Mojo::IOLoop->recurring(0.02 => sub { });
 	my $value;
 
 	until ($value = $condition->())

@@ -84,7 +84,7 @@ ConversationFindSilence(int64 conversation_id, int64 account_id)
 {
 	if (SpiRun(&find_silences, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
 		return PARLEY_ERROR_CONVERSATION_NOT_FOUND;
-	for (int i = 0; i < lengthof(silences); i++)
+	for (int i = 0; i < (int) lengthof(silences); i++)
 	{
 		if (SpiGetBool(0, i + 1))
 			return silences[i].error;
@@ -95,7 +95,7 @@ ConversationFindSilence(int64 conversation_id, int64 account_id)
 void
 ConversationRaiseSilence(ParleyError silence, int64 conversation_id)
 {
-	for (int i = 0; i < lengthof(silences); i++)
+	for (int i = 0; i < (int) lengthof(silences); i++)
 	{
 		if (silences[i].error == silence && silences[i].message)
 			ereport(ERROR, (ParleyErrcode(silence), errmsg("%s", silences[i].message)));

@@ -84,22 +84,27 @@ IdentitySet(int64 account_id, int64 session_id)
 	top->identity = (Identity){.account_id = account_id, .session_id = session_id};
 }
 
+/* A closed account leaves an entry of nobody behind. */
+static bool
+IsAnybody(void)
+{
+	return top && top->identity.account_id != 0;
+}
+
 const Identity *
 IdentityGet(void)
 {
-	return top && top->identity.account_id != 0 ? &top->identity : NULL;
+	return IsAnybody() ? &top->identity : NULL;
 }
 
 int64
 IdentityRequire(void)
 {
-	const Identity *caller = IdentityGet();
-
-	if (caller == NULL)
+	if (!IsAnybody())
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
 						errmsg("nobody is authenticated in this transaction"),
 						errhint("Call chat.authenticate(token) first, in the same transaction.")));
-	return caller->account_id;
+	return top->identity.account_id;
 }
 
 Datum

@@ -128,11 +128,13 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 
 #define HIT "m.conversation_id, m.seq, m.created_at, c.config, "
 
+/* OFFSET 0: by the index of words, never by reading the conversation. */
 static SpiQuery by_words = {
 	.sql = SCOPE LANGUAGES
 	"hits AS (SELECT " HIT "q.query, x.words FROM languages q "
-	"JOIN chat.message_search x ON x.words @@ q.keys " INDEXED
-	"AND c.config = q.config WHERE " PASSES "UNION ALL SELECT " HIT
+	"CROSS JOIN LATERAL (SELECT * FROM chat.message_search s "
+	"WHERE s.words @@ q.keys OFFSET 0) x " INDEXED "AND c.config = q.config WHERE " PASSES
+	"UNION ALL SELECT " HIT
 	"q.query, v.words FROM scope c JOIN languages q ON q.config = c.config " TAIL
 	"CROSS JOIN LATERAL to_tsvector(c.config, m.content) AS v (words) "
 	"WHERE v.words @@ q.query AND " PASSES

@@ -14,6 +14,7 @@
 #include "batcher.h"
 #include "config.h"
 #include "hub.h"
+#include "jobs.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -34,6 +35,7 @@ typedef struct Daemon
 	Loop *loop;
 	TimerWheel *wheel;
 	PgPool *pool;
+	Jobs *jobs;
 	Presence *presence;
 	Hub *hub;
 	Sessions *sessions;
@@ -188,6 +190,7 @@ start_database(Daemon *daemon)
 							 .statement_timeout_ms = config->statement_timeout_ms};
 
 	daemon->pool = pgpool_create(daemon->loop, daemon->wheel, &options);
+	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
 	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->hub = hub_create(&hub_handlers, daemon);
 	presence_start(daemon->presence, daemon->hub);
@@ -267,6 +270,7 @@ stop(Daemon *daemon)
 	timer_cancel(&daemon->drain);
 	walfeed_close(daemon->feed);
 	presence_stop(daemon->presence);
+	jobs_stop(daemon->jobs);
 	pgpool_close(daemon->pool);
 	batcher_free(daemon->batcher);
 	if (daemon->server)
@@ -275,6 +279,7 @@ stop(Daemon *daemon)
 	sessions_free(daemon->sessions);
 	hub_free(daemon->hub);
 	presence_free(daemon->presence);
+	jobs_free(daemon->jobs);
 	timerwheel_free(daemon->wheel);
 }
 

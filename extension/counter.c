@@ -123,3 +123,21 @@ CounterLock(int64 conversation_id)
 {
 	SpiRun(&lock_counter, SpiArgs(SpiInt64(conversation_id)));
 }
+
+static SpiQuery try_lock_counter = {
+	.sql = "SELECT FROM chat.conversation_counter WHERE conversation_id = $1 "
+		   "FOR NO KEY UPDATE SKIP LOCKED",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery find_counter = {
+	.sql = "SELECT FROM chat.conversation_counter WHERE conversation_id = $1",
+	.argtypes = {INT8OID},
+};
+
+bool
+CounterTryLock(int64 conversation_id)
+{
+	return SpiRun(&try_lock_counter, SpiArgs(SpiInt64(conversation_id))) > 0 ||
+		   SpiRun(&find_counter, SpiArgs(SpiInt64(conversation_id))) == 0;
+}

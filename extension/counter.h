@@ -29,4 +29,10 @@ extern int64 CounterTakeVers(int64 conversation_id, int64 count);
 /* The lock alone. */
 extern void CounterLock(int64 conversation_id);
 
+/*
+ * False if another transaction has the conversation locked, else it is locked now.
+ * True as well if there is none: who then moves the counter finds out.
+ */
+extern bool CounterTryLock(int64 conversation_id);
+
 #endif /* PARLEY_COUNTER_H */

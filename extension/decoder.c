@@ -285,11 +285,12 @@ WriteDelivery(const EventValue *columns, ParleyEvent *event, StringInfo json)
 static void
 WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 {
-	const char *state = TextDatumGetCString(columns[MEMBER_STATE].value);
+	EventValue state = columns[MEMBER_STATE];
 
 	event->kind = PARLEY_EVENT_MEMBER;
 	event->number = Number(columns[MEMBER_VER]);
-	if (strcmp(state, "joined") == 0)
+	/* The WAL outlives constraints: a NULL must not bring the server down. */
+	if (!state.isnull && strcmp(TextDatumGetCString(state.value), "joined") == 0)
 		event->flags |= PARLEY_EVENT_FLAG_ACTIVE;
 	EventJsonBegin(json, "member");
 	EventJsonInt(json, "conversation_id", columns[MEMBER_CONVERSATION_ID]);

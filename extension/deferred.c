@@ -100,7 +100,7 @@ chat_post_deferred(PG_FUNCTION_ARGS)
 						errmsg("chat.post_deferred() is a trigger")));
 	sends = TakeDeferred(&count);
 	if (count > 0)
-		PostAll(sends, count);
+		PostAll(sends, count, true);
 	for (int i = 0; i < count; i++)
 		PostRaiseRefusal(&sends[i]);
 	return PointerGetDatum(NULL);

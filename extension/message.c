@@ -45,7 +45,7 @@ chat_send(PG_FUNCTION_ARGS)
 
 	if (send.content == NULL && send.attachments)
 		send.content = "";
-	PostAll(&send, 1);
+	PostAll(&send, 1, true);
 	PostRaiseRefusal(&send);
 
 	values[0] = Int64GetDatum(send.seq);
@@ -144,7 +144,7 @@ chat_send_batch(PG_FUNCTION_ARGS)
 	TupleDesc description;
 	Tuplestorestate *store = ResultStore(fcinfo, &description);
 
-	PostAll(sends, count);
+	PostAll(sends, count, PG_GETARG_BOOL(5));
 	for (int i = 0; i < count; i++)
 		PutResult(store, description, i + 1, &sends[i]);
 	return (Datum) 0;

@@ -115,20 +115,37 @@ PostMessage(Send *send, int64 seq)
 }
 
 static void
-PostConversation(Send **sends, int count)
+RefuseAll(Send **sends, int count, ParleyError refusal)
+{
+	for (int i = 0; i < count; i++)
+		sends[i]->refusal = refusal;
+}
+
+static void
+PostConversation(Send **sends, int count, bool wait)
 {
 	int64 conversation_id = sends[0]->conversation_id;
-	int64 last = CounterMoveSeq(conversation_id, count);
-	int64 next = last - count + 1;
+	int64 last;
+	int64 next;
 
+	if (!wait && !CounterTryLock(conversation_id))
+	{
+		RefuseAll(sends, count, PARLEY_ERROR_CONVERSATION_BUSY);
+		return;
+	}
+	last = CounterMoveSeq(conversation_id, count);
+	if (last == 0)
+	{
+		RefuseAll(sends, count, PARLEY_ERROR_CONVERSATION_NOT_FOUND);
+		return;
+	}
+	next = last - count + 1;
 	for (int i = 0; i < count; i++)
 	{
-		if (last == 0)
-			sends[i]->refusal = PARLEY_ERROR_CONVERSATION_NOT_FOUND;
-		else if (PostMessage(sends[i], next))
+		if (PostMessage(sends[i], next))
 			next++;
 	}
-	if (last != 0 && next <= last)
+	if (next <= last)
 		CounterMoveSeq(conversation_id, next - last - 1);
 }
 
@@ -144,7 +161,7 @@ CompareSends(const void *a, const void *b)
 }
 
 void
-PostAll(Send *sends, int count)
+PostAll(Send *sends, int count, bool wait)
 {
 	Send **sorted = palloc(count * sizeof(Send *));
 
@@ -158,7 +175,7 @@ PostAll(Send *sends, int count)
 		end = begin + 1;
 		while (end < count && sorted[end]->conversation_id == sorted[begin]->conversation_id)
 			end++;
-		PostConversation(&sorted[begin], end - begin);
+		PostConversation(&sorted[begin], end - begin, wait);
 	}
 	SpiEnd();
 }

@@ -34,9 +34,10 @@ typedef struct Send
 
 /*
  * Sends them all, each as if alone: one that is refused says why in `refusal` and
- * leaves the others be.  Locks their conversations until the transaction ends.
+ * leaves the others be.  Locks their conversations until the transaction ends; with
+ * wait false, those that are locked by others are refused as CONVERSATION_BUSY.
  */
-extern void PostAll(Send *sends, int count);
+extern void PostAll(Send *sends, int count, bool wait);
 
 /* SEND_OK, or what is wrong with a content that is to be stored; NULL is wrong. */
 extern ParleyError PostCheckContent(const char *content);

@@ -5,6 +5,11 @@
  * A send is an Item from batcher_send() until its answer; it holds a reference to
  * its session.  `waiting` is what came since the last batch left; `in_flight` is
  * that batch, in the order of its arrays.
+ *
+ * A SQL transaction that sends and stays open holds its conversation.  A batch does
+ * not wait for it: what it refuses as busy is `held` and tried again, and all that
+ * comes for the same conversation meanwhile queues behind it, so that the others go
+ * on and the order stays.
  */
 #include "batcher.h"
 
@@ -16,6 +21,8 @@
 
 #define BATCH_ITEMS 1000
 #define BATCH_BYTES (1024 * 1024)
+#define HELD_RETRY_MS 50
+#define HELD_MAX_MS 10000 /* then the client is told */
 
 typedef struct Item
 {
@@ -24,7 +31,8 @@ typedef struct Item
 	int64_t account_id;
 	int64_t conversation_id;
 	int64_t reply_to;
-	char *id; /* or NULL */
+	int64_t held_since_ms; /* 0: never was */
+	char *id;			   /* or NULL */
 	size_t length;
 	char content[];
 } Item;
@@ -32,10 +40,14 @@ typedef struct Item
 struct Batcher
 {
 	Loop *loop;
+	TimerWheel *wheel;
 	PgPool *pool;
 	LoopTask task;
 	ListNode waiting;
 	ListNode in_flight;
+	ListNode held;
+	Map held_conversations; /* their ids */
+	TimerEntry retry;
 	PgRequest *request;
 };
 
@@ -51,7 +63,7 @@ enum
 
 static const PgStatement send_batch = {"send_batch",
 									   "SELECT item, seq, to_json(created_at), repeated, error"
-									   " FROM chat.send_batch($1, $2, $3, $4, $5)",
+									   " FROM chat.send_batch($1, $2, $3, $4, $5, false)",
 									   ARRAYS};
 
 static void
@@ -96,6 +108,61 @@ answer_all(Batcher *batcher, ProblemId id, const char *message)
 		answer_problem(list_entry(node, Item, node), id, message);
 }
 
+/* ---- conversations that somebody else holds ----------------------------- */
+
+static void
+hold(Batcher *batcher, Item *item)
+{
+	map_put(&batcher->held_conversations, item->conversation_id, batcher);
+	list_remove(&item->node);
+	list_push_back(&batcher->held, &item->node);
+}
+
+/* What came for a held conversation while the batch was under way stays behind it. */
+static void
+hold_waiting(Batcher *batcher)
+{
+	ListNode waiting;
+	ListNode *node;
+
+	list_init(&waiting);
+	list_splice_back(&waiting, &batcher->waiting);
+	while ((node = list_pop_front(&waiting)))
+	{
+		Item *item = list_entry(node, Item, node);
+
+		list_push_back(&batcher->waiting, node);
+		if (map_get(&batcher->held_conversations, item->conversation_id))
+			hold(batcher, item);
+	}
+	timer_arm(batcher->wheel, &batcher->retry, HELD_RETRY_MS);
+}
+
+static void
+on_retry(TimerEntry *entry)
+{
+	Batcher *batcher = container_of(entry, Batcher, retry);
+
+	list_splice_back(&batcher->waiting, &batcher->held);
+	map_free(&batcher->held_conversations);
+	batcher->held_conversations = (Map){0};
+	if (!batcher->request)
+		loop_task_post(batcher->loop, &batcher->task);
+}
+
+/* ---- answers ------------------------------------------------------------ */
+
+static void
+answer_refusal(Batcher *batcher, Item *item, ProblemId id)
+{
+	if (id == PROBLEM_CONVERSATION_BUSY && item->held_since_ms == 0)
+		item->held_since_ms = clock_ms();
+	if (id == PROBLEM_CONVERSATION_BUSY && clock_ms() - item->held_since_ms < HELD_MAX_MS)
+		hold(batcher, item);
+	else
+		answer_problem(item, id, problem_get(id)->title);
+}
+
 /* Row `row` is about input item 1, 2, 3 …; sparse or disordered rows are an error. */
 static void
 answer_rows(Batcher *batcher, const PgReply *reply)
@@ -103,7 +170,6 @@ answer_rows(Batcher *batcher, const PgReply *reply)
 	for (int row = 0; row < pgreply_rows(reply); row++)
 	{
 		ListNode *node = list_first(&batcher->in_flight);
-		ProblemId id;
 
 		if (!node || pgreply_int64(reply, row, 0, 0) != row + 1)
 			break;
@@ -113,10 +179,12 @@ answer_rows(Batcher *batcher, const PgReply *reply)
 					   pgreply_value(reply, row, 2));
 			continue;
 		}
-		id = problem_of_code(pgreply_value(reply, row, 4));
-		answer_problem(list_entry(node, Item, node), id, problem_get(id)->title);
+		answer_refusal(batcher, list_entry(node, Item, node),
+					   problem_of_code(pgreply_value(reply, row, 4)));
 	}
 	answer_all(batcher, PROBLEM_INTERNAL, problem_get(PROBLEM_INTERNAL)->title);
+	if (!list_is_empty(&batcher->held))
+		hold_waiting(batcher);
 }
 
 static void
@@ -204,20 +272,28 @@ batcher_send(Batcher *batcher, Session *session, const BatcherSend *send)
 	memcpy(item->content, send->content, send->content_length);
 	session_request_begin(session);
 	list_init(&item->node);
+	if (map_get(&batcher->held_conversations, item->conversation_id))
+	{
+		list_push_back(&batcher->held, &item->node);
+		return;
+	}
 	list_push_back(&batcher->waiting, &item->node);
 	if (!batcher->request)
 		loop_task_post(batcher->loop, &batcher->task);
 }
 
 Batcher *
-batcher_create(Loop *loop, PgPool *pool)
+batcher_create(Loop *loop, TimerWheel *wheel, PgPool *pool)
 {
 	Batcher *batcher = xcalloc(1, sizeof(Batcher));
 
 	batcher->loop = loop;
+	batcher->wheel = wheel;
 	batcher->pool = pool;
 	list_init(&batcher->waiting);
 	list_init(&batcher->in_flight);
+	list_init(&batcher->held);
+	timer_init(&batcher->retry, on_retry);
 	loop_task_init(&batcher->task, on_task);
 	return batcher;
 }
@@ -226,7 +302,10 @@ void
 batcher_free(Batcher *batcher)
 {
 	loop_task_cancel(&batcher->task);
+	timer_cancel(&batcher->retry);
 	list_splice_back(&batcher->in_flight, &batcher->waiting);
+	list_splice_back(&batcher->in_flight, &batcher->held);
 	answer_all(batcher, PROBLEM_UNAVAILABLE, problem_get(PROBLEM_UNAVAILABLE)->title);
+	map_free(&batcher->held_conversations);
 	free(batcher);
 }

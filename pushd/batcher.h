@@ -9,6 +9,7 @@
 #include "loop.h"
 #include "pgpool.h"
 #include "session.h"
+#include "timerwheel.h"
 
 typedef struct Batcher Batcher;
 
@@ -21,11 +22,12 @@ typedef struct BatcherSend
 	int64_t reply_to; /* 0: to none */
 } BatcherSend;
 
-Batcher *batcher_create(Loop *loop, PgPool *pool) MUST_CHECK;
+Batcher *batcher_create(Loop *loop, TimerWheel *wheel, PgPool *pool) MUST_CHECK;
 
 /*
  * Sends for the session's account.  The session gets an `ack`, or an `error` with
- * the same id; after `unavailable` the client repeats it with that id (I3).
+ * the same id; after `unavailable` the client repeats it with that id (I3).  A send
+ * into a conversation that an open transaction holds waits up to 10 s, alone.
  */
 void batcher_send(Batcher *batcher, Session *session, const BatcherSend *send);
 

@@ -58,6 +58,8 @@ static const Key keys[] = {
 		"how a line looks"},
 	{"pool-size", KEY_NUMBER, FIELD(pool_size), "4", 1, 64, "N", false,
 		"database connections besides the feed"},
+	{"login-pool-size", KEY_NUMBER, FIELD(login_pool_size), "2", 1, 64, "N", false,
+		"database connections for sign-up, login and refresh alone"},
 	{"pool-queue", KEY_NUMBER, FIELD(pool_queue), "4096", 1, 1000000, "N", false,
 		"requests that may wait for a connection"},
 	{"pool-wait-ms", KEY_NUMBER, FIELD(pool_wait_ms), "5000", 1, 600000, "MS", false,

@@ -30,6 +30,7 @@ typedef struct Config
 	int64_t log_level;	 /* LogLevel */
 	int64_t log_format;	 /* LogFormat */
 	int64_t pool_size;
+	int64_t login_pool_size;
 	int64_t pool_queue;	  /* requests that may wait for a connection */
 	int64_t pool_wait_ms; /* how long they may */
 	int64_t statement_timeout_ms;

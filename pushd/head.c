@@ -16,8 +16,6 @@ static const struct
 	{METHOD_OPTIONS, "OPTIONS"},
 };
 
-static const char hex_digits[] = "0123456789abcdefABCDEF";
-
 const char *
 method_name(Method method)
 {
@@ -83,6 +81,19 @@ span_split(Span list, void (*take)(void *arg, Span element), void *arg)
 	}
 }
 
+bool
+span_is_field_value(Span value)
+{
+	for (size_t i = 0; i < value.length; i++)
+	{
+		unsigned char c = (unsigned char) value.start[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* RFC 9110, section 5.6.2. */
 static bool
 is_token(Span span)
@@ -99,10 +110,14 @@ is_token(Span span)
 
 /* ---- request line ------------------------------------------------------- */
 
-static bool
-is_hex(char c)
+int
+hex_value(char c)
 {
-	return c != '\0' && strchr(hex_digits, c);
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *found = c != '\0' ? strchr(digits, c) : NULL;
+	int at = found ? (int) (found - digits) : -1;
+
+	return at < 16 ? at : at - 6;
 }
 
 /* An absolute path, printable, every %xx a byte other than NUL. */
@@ -117,7 +132,7 @@ is_target(Span target)
 
 		if (*at <= ' ' || *at >= 0x7f)
 			return false;
-		if (*at == '%' && (target.length - i < 3 || !is_hex(at[1]) || !is_hex(at[2]) ||
+		if (*at == '%' && (target.length - i < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0 ||
 						   (at[1] == '0' && at[2] == '0')))
 			return false;
 	}
@@ -171,19 +186,22 @@ take_host(Head *head, Span value)
 static ProblemId
 take_content_length(Head *head, Span value)
 {
-	if (head->content_length >= 0 ||
+	if (head->content_length >= 0 || head->chunked ||
 		!parse_int64(value.start, value.length, &head->content_length) || head->content_length < 0)
 		return PROBLEM_BAD_REQUEST;
 	return PROBLEM_COUNT;
 }
 
-/* Bodies in chunks are not for requests as small as ours. */
+/* With a length, or in HTTP/1.0, someone on the way may have seen another end of the
+ * body (RFC 9112, section 6.1). */
 static ProblemId
 take_transfer_encoding(Head *head, Span value)
 {
-	(void) head;
-	(void) value;
-	return PROBLEM_LENGTH_REQUIRED;
+	if (head->chunked || head->content_length >= 0 || !head->needs_host ||
+		!span_is(value, "chunked"))
+		return PROBLEM_BAD_REQUEST;
+	head->chunked = true;
+	return PROBLEM_COUNT;
 }
 
 static void
@@ -229,33 +247,27 @@ static const struct
 	{"Expect", take_expect},
 };
 
-static bool
-is_field_value(Span value)
+bool
+head_split_field(Span line, HeadField *field)
 {
-	for (size_t i = 0; i < value.length; i++)
-	{
-		unsigned char c = (unsigned char) value.start[i];
+	const char *colon = memchr(line.start, ':', line.length);
 
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
+	field->name = (Span){line.start, colon ? (size_t) (colon - line.start) : 0};
+	if (!is_token(field->name))
+		return false;
+	field->value = trim((Span){colon + 1, line.length - field->name.length - 1});
+	return span_is_field_value(field->value);
 }
 
 static ProblemId
 read_field(Span line, Head *head)
 {
-	const char *colon = memchr(line.start, ':', line.length);
 	HeadField *field = &head->fields[head->count];
 	ProblemId problem = PROBLEM_COUNT;
 
 	if (head->count == HEAD_LINES_MAX)
 		return PROBLEM_HEADERS_TOO_LARGE;
-	field->name = (Span){line.start, colon ? (size_t) (colon - line.start) : 0};
-	if (!is_token(field->name))
-		return PROBLEM_BAD_REQUEST;
-	field->value = trim((Span){colon + 1, line.length - field->name.length - 1});
-	if (!is_field_value(field->value))
+	if (!head_split_field(line, field))
 		return PROBLEM_BAD_REQUEST;
 	head->count++;
 	for (size_t i = 0; i < lengthof(field_rules) && problem == PROBLEM_COUNT; i++)
@@ -273,7 +285,7 @@ head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem)
 
 	head->count = 0;
 	head->content_length = -1;
-	head->has_host = head->expects_continue = head->websocket = false;
+	head->has_host = head->chunked = head->expects_continue = head->websocket = false;
 	*problem = PROBLEM_HEADERS_TOO_LARGE;
 	if (!end)
 		return length < HEAD_BYTES_MAX ? HEAD_INCOMPLETE : HEAD_REFUSED;
@@ -290,6 +302,12 @@ head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem)
 	return *problem == PROBLEM_COUNT ? HEAD_GOOD : HEAD_REFUSED;
 }
 
+bool
+head_has_body(const Head *head)
+{
+	return head->chunked || head->content_length > 0;
+}
+
 Span
 head_find(const Head *head, const char *name)
 {
@@ -300,14 +318,6 @@ head_find(const Head *head, const char *name)
 }
 
 /* ---- target ------------------------------------------------------------- */
-
-static unsigned
-hex_value(char c)
-{
-	unsigned at = (unsigned) (strchr(hex_digits, c) - hex_digits);
-
-	return at < 16 ? at : at - 6;
-}
 
 static void
 decode(Span text, bool plus_is_blank, Buffer *to)

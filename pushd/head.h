@@ -40,6 +40,12 @@ typedef struct Span
 /* Without regard to case (ASCII). */
 bool span_is(Span span, const char *text);
 
+/* Neither control characters nor line ends (RFC 9110, section 5.5). */
+bool span_is_field_value(Span span);
+
+/* 0 to 15; -1 for what is no hexadecimal digit. */
+int hex_value(char c);
+
 typedef struct HeadField
 {
 	Span name;
@@ -54,6 +60,7 @@ typedef struct Head
 	int64_t content_length; /* -1: none */
 	bool needs_host;		/* HTTP/1.1: without a Host the request is not valid */
 	bool has_host;
+	bool chunked; /* Transfer-Encoding; content_length is -1 then */
 	bool keep_alive;
 	bool expects_continue;
 	bool websocket; /* asks for an upgrade to it; others are ignored */
@@ -71,6 +78,12 @@ typedef enum HeadResult
 /* Looks at the first bytes of a request; the spans of `head` point into them.
  * HEAD_REFUSED: `problem` says why. */
 HeadResult head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem);
+
+/* Takes "name: value" apart; false when it is no field. */
+bool head_split_field(Span line, HeadField *field) MUST_CHECK;
+
+/* Whether bytes follow it that belong to the request. */
+bool head_has_body(const Head *head);
 
 /* The value of the first such field; {"", 0} when there is none. */
 Span head_find(const Head *head, const char *name);

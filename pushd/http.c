@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chunked.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -68,7 +69,9 @@ typedef struct Connection
 	uint64_t id;
 	Method method;
 	RouteMatch match;
-	size_t body_length;
+	size_t body_length; /* when not in chunks: from the start */
+	bool in_chunks;
+	Chunked chunks;
 	bool close; /* after the answer */
 	Buffer path;
 	Buffer query;
@@ -104,7 +107,6 @@ static const struct
 	{405, "Method Not Allowed"},
 	{408, "Request Timeout"},
 	{409, "Conflict"},
-	{411, "Length Required"},
 	{413, "Content Too Large"},
 	{415, "Unsupported Media Type"},
 	{422, "Unprocessable Content"},
@@ -321,6 +323,7 @@ static void
 ask(Connection *connection, const RouteArguments *arguments)
 {
 	const Route *route = connection->match.route;
+	const RouteServices *services = &connection->http->options.services;
 	PgParam token = {(const char *) connection->token.data, connection->token.length};
 	PgCall calls[2] = {{&authenticate, &token}, {&route->statement, arguments->params}};
 
@@ -332,8 +335,8 @@ ask(Connection *connection, const RouteArguments *arguments)
 	timer_cancel(&connection->deadline);
 	connection->stage = STAGE_ASKING;
 	connection->question =
-		pgpool_request(connection->http->options.services.pool, calls + (route->login ? 0 : 1),
-					   route->login ? 2 : 1, on_reply, connection);
+		pgpool_request(route->answer == ANSWER_GRANT ? services->login_pool : services->pool,
+					   calls + (route->login ? 0 : 1), route->login ? 2 : 1, on_reply, connection);
 }
 
 static void
@@ -434,7 +437,7 @@ check_handshake(const Connection *connection, const Head *head, HttpUpgrade *upg
 	upgrade->key = head_find(head, "Sec-WebSocket-Key");
 	if (strcmp((const char *) connection->path.data, WS_PATH) != 0)
 		return PROBLEM_NOT_FOUND;
-	if (head->method != METHOD_GET || head->content_length > 0 || !upgrades ||
+	if (head->method != METHOD_GET || head_has_body(head) || !upgrades ||
 		head_find(head, "Host").length == 0 || upgrade->key.length != WS_KEY_LENGTH)
 		return PROBLEM_BAD_REQUEST;
 	if (!span_is(head_find(head, "Sec-WebSocket-Version"), "13"))
@@ -533,8 +536,7 @@ check_body(const Connection *connection, const Head *head)
 		length--;
 	if (head->content_length > (int64_t) connection->http->options.max_body_bytes)
 		return PROBLEM_PAYLOAD_TOO_LARGE;
-	if (head->content_length > 0 && connection->match.route &&
-		route_has_body(connection->match.route) &&
+	if (head_has_body(head) && connection->match.route && route_has_body(connection->match.route) &&
 		!span_is((Span){type.start, length}, "application/json"))
 		return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
 	return PROBLEM_COUNT;
@@ -572,7 +574,7 @@ take_request(Connection *connection, const Head *head)
 	route_find(connection->method, (const char *) connection->path.data, &connection->match);
 	problem = check_body(connection, head);
 	connection->close |=
-		head->content_length > 0 && (problem != PROBLEM_COUNT || !connection->match.route);
+		head_has_body(head) && (problem != PROBLEM_COUNT || !connection->match.route);
 	if (problem != PROBLEM_COUNT)
 		answer_problem(connection, problem, NULL, 0);
 	else if (!connection->match.route)
@@ -594,6 +596,8 @@ begin_request(Connection *connection, const Head *head)
 	connection->method = head->method;
 	connection->close = !head->keep_alive;
 	connection->body_length = head->content_length > 0 ? (size_t) head->content_length : 0;
+	connection->in_chunks = head->chunked;
+	chunked_begin(&connection->chunks, connection->http->options.max_body_bytes);
 	(void) buffer_cstring(&connection->path);
 	copy_span(&connection->token, find_bearer(head));
 	copy_span(&connection->client, head_find(head, "User-Agent"));
@@ -638,11 +642,34 @@ drive_head(Connection *connection)
 	return true;
 }
 
+/* CHUNKED_GOOD: the body is at the start of `in`, and its length is known. */
+static ChunkedResult
+take_body(Connection *connection, ProblemId *problem)
+{
+	ChunkedResult result;
+
+	if (!connection->in_chunks)
+		return connection->in.length < connection->body_length ? CHUNKED_INCOMPLETE : CHUNKED_GOOD;
+	result = chunked_decode(&connection->chunks, &connection->in, problem);
+	connection->body_length = connection->chunks.length;
+	return result;
+}
+
 static bool
 drive_body(Connection *connection)
 {
-	if (connection->in.length < connection->body_length)
-		return false;
+	ProblemId problem;
+
+	switch (take_body(connection, &problem))
+	{
+		case CHUNKED_INCOMPLETE:
+			return false;
+		case CHUNKED_REFUSED:
+			answer_last(connection, problem);
+			return true;
+		case CHUNKED_GOOD:
+			break;
+	}
 	run_request(connection);
 	if (connection->body_length > 0)
 		secure_zero(connection->in.data, connection->body_length);

@@ -52,6 +52,7 @@ typedef struct Entry
 typedef struct EntryList
 {
 	ListNode entries;
+	Map members; /* conversation id → the one entry about it, which is the newest */
 } EntryList;
 
 struct Hub
@@ -201,23 +202,27 @@ account_free(Hub *hub, HubAccount *account)
 
 /* ---- journal ------------------------------------------------------------ */
 
-static void
-journal_add(Hub *hub, const Entry *what)
+/* The newest entry about the membership, or NULL. */
+static Entry *
+journal_membership(const Hub *hub, int64_t account_id, int64_t conversation_id)
 {
-	Entry *entry = xmemdup(what, sizeof(Entry));
-	EntryList *list = map_get(&hub->entries, entry->account_id);
+	const EntryList *list = map_get(&hub->entries, account_id);
+
+	return list ? map_get(&list->members, conversation_id) : NULL;
+}
+
+static EntryList *
+entries_need(Hub *hub, int64_t account_id)
+{
+	EntryList *list = map_get(&hub->entries, account_id);
 
 	if (!list)
 	{
-		list = xmalloc(sizeof(EntryList));
+		list = xcalloc(1, sizeof(EntryList));
 		list_init(&list->entries);
-		map_put(&hub->entries, entry->account_id, list);
+		map_put(&hub->entries, account_id, list);
 	}
-	list_init(&entry->in_order);
-	list_init(&entry->of_account);
-	list_push_back(&hub->journal, &entry->in_order);
-	list_push_back(&list->entries, &entry->of_account);
-	hub->journal_count++;
+	return list;
 }
 
 static void
@@ -227,10 +232,43 @@ journal_remove(Hub *hub, Entry *entry)
 
 	list_remove(&entry->in_order);
 	list_remove(&entry->of_account);
+	if (entry->kind == PARLEY_EVENT_MEMBER)
+		(void) map_remove(&list->members, entry->subject);
 	if (list_is_empty(&list->entries))
+	{
+		map_free(&list->members);
 		free(map_remove(&hub->entries, entry->account_id));
+	}
 	free(entry);
 	hub->journal_count--;
+}
+
+static void
+journal_add(Hub *hub, const Entry *what)
+{
+	Entry *entry = xmemdup(what, sizeof(Entry));
+	EntryList *list = entries_need(hub, entry->account_id);
+
+	list_init(&entry->in_order);
+	list_init(&entry->of_account);
+	list_push_back(&hub->journal, &entry->in_order);
+	list_push_back(&list->entries, &entry->of_account);
+	hub->journal_count++;
+	if (entry->kind == PARLEY_EVENT_MEMBER)
+		map_put(&list->members, entry->subject, entry);
+}
+
+/* A change of a membership takes the place of what was said about it before. */
+static void
+journal_add_member(Hub *hub, const Entry *what)
+{
+	Entry *known = journal_membership(hub, what->account_id, what->subject);
+
+	if (known && known->ver > what->ver)
+		return;
+	if (known)
+		journal_remove(hub, known);
+	journal_add(hub, what);
 }
 
 /* xids are 32 bits and go round. */
@@ -296,26 +334,6 @@ journal_verdict(const Hub *hub, const HubLogin *login)
 	return result;
 }
 
-/* The newest entry about the membership, or NULL. */
-static const Entry *
-journal_membership(const Hub *hub, int64_t account_id, int64_t conversation_id)
-{
-	EntryList *list = map_get(&hub->entries, account_id);
-	const Entry *newest = NULL;
-
-	if (!list)
-		return NULL;
-	LIST_FOREACH(&list->entries, node)
-	{
-		const Entry *entry = list_entry(node, Entry, of_account);
-
-		if (entry->kind == PARLEY_EVENT_MEMBER && entry->subject == conversation_id &&
-			(!newest || entry->ver > newest->ver))
-			newest = entry;
-	}
-	return newest;
-}
-
 /* ---- snapshots and connections ------------------------------------------ */
 
 void
@@ -354,8 +372,7 @@ login_apply(Hub *hub, HubAccount *account, const HubLogin *login)
 	{
 		const Entry *entry = list_entry(node, Entry, of_account);
 
-		if (entry->kind == PARLEY_EVENT_MEMBER &&
-			entry == journal_membership(hub, account->id, entry->subject))
+		if (entry->kind == PARLEY_EVENT_MEMBER)
 			membership_apply(hub, account, entry->subject, entry->ver, entry->active);
 	}
 }
@@ -437,12 +454,12 @@ feed_member(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 	HubAccount *account = map_get(&hub->accounts, header->account_id);
 	bool active = header->flags & PARLEY_EVENT_FLAG_ACTIVE;
 
-	journal_add(hub, &(Entry){.xid = xid,
-							  .kind = header->kind,
-							  .active = active,
-							  .account_id = header->account_id,
-							  .subject = header->conversation_id,
-							  .ver = header->number});
+	journal_add_member(hub, &(Entry){.xid = xid,
+									 .kind = header->kind,
+									 .active = active,
+									 .account_id = header->account_id,
+									 .subject = header->conversation_id,
+									 .ver = header->number});
 	if (account && active)
 		membership_apply(hub, account, header->conversation_id, header->number, true);
 	deliver_to_members(hub, event);

@@ -35,6 +35,7 @@ typedef struct Daemon
 	Loop *loop;
 	TimerWheel *wheel;
 	PgPool *pool;
+	PgPool *login_pool;
 	Jobs *jobs;
 	Presence *presence;
 	Hub *hub;
@@ -190,11 +191,13 @@ start_database(Daemon *daemon)
 							 .statement_timeout_ms = config->statement_timeout_ms};
 
 	daemon->pool = pgpool_create(daemon->loop, daemon->wheel, &options);
+	options.size = (int) config->login_pool_size;
+	daemon->login_pool = pgpool_create(daemon->loop, daemon->wheel, &options);
 	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
 	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->hub = hub_create(&hub_handlers, daemon);
 	presence_start(daemon->presence, daemon->hub);
-	daemon->batcher = batcher_create(daemon->loop, daemon->pool);
+	daemon->batcher = batcher_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->sessions =
 		sessions_create(&(SessionsOptions){.loop = daemon->loop,
 										   .wheel = daemon->wheel,
@@ -216,7 +219,9 @@ start_server(Daemon *daemon, Buffer *why)
 							 .max_connections = (size_t) config->max_connections,
 							 .http = {.loop = daemon->loop,
 									  .wheel = daemon->wheel,
-									  .services = {.pool = daemon->pool, .feed = daemon->feed},
+									  .services = {.pool = daemon->pool,
+												   .login_pool = daemon->login_pool,
+												   .feed = daemon->feed},
 									  .assets = daemon->assets,
 									  .max_body_bytes = (size_t) config->max_body_bytes,
 									  .allowed_origins = config->allowed_origins}};
@@ -272,6 +277,7 @@ stop(Daemon *daemon)
 	presence_stop(daemon->presence);
 	jobs_stop(daemon->jobs);
 	pgpool_close(daemon->pool);
+	pgpool_close(daemon->login_pool);
 	batcher_free(daemon->batcher);
 	if (daemon->server)
 		server_free(daemon->server);

@@ -25,7 +25,6 @@
 	X(NOT_FOUND, 404, "not_found", "There is nothing at this address") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The method is not allowed here") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "The request took too long to arrive") \
-	X(LENGTH_REQUIRED, 411, "length_required", "The request needs a Content-Length") \
 	X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "The body is too large") \
 	X(FRAME_TOO_LARGE, 413, "frame_too_large", "The frame is too large") \
 	X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "The body must be application/json") \

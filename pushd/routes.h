@@ -55,6 +55,7 @@ typedef enum RouteAnswer
 typedef struct RouteServices
 {
 	PgPool *pool;
+	PgPool *login_pool; /* for ANSWER_GRANT: a hash takes long, and others must not wait for it */
 	WalFeed *feed;
 } RouteServices;
 

@@ -35,3 +35,6 @@ SELECT count(*) FROM chat.send_batch('{}', '{}', '{}', '{}', '{}');
 SELECT pg_temp.refusal($$SELECT chat.send_batch('{1}', '{1,2}', '{x}', '{NULL}', '{NULL}')$$);
 SELECT pg_temp.refusal($$SELECT chat.send_batch('{1}', '{1}', '{}', '{NULL}', '{NULL}')$$);
 SELECT pg_temp.refusal($$SELECT chat.send_batch(array_fill(1::bigint, ARRAY[10001]), '{1}', '{x}', '{NULL}', '{NULL}')$$);
+
+-- without waiting, what nobody holds is sent as ever (test/isolation has the other case)
+SELECT item, seq, error FROM chat.send_batch('{1,1}', '{1,99}', '{x,y}', '{NULL,NULL}', '{NULL,NULL}', false);

@@ -110,6 +110,13 @@ CREATE TABLE chat.message_102010 (LIKE chat.message);
 INSERT INTO chat.message_102010 SELECT * FROM chat.message WHERE seq = 2;
 SELECT kind, number FROM pg_temp.events();
 
+-- a row that our constraints rule out, where somebody dropped them, is no member's
+CREATE TABLE chat.member_102011 (LIKE chat.member INCLUDING DEFAULTS);
+ALTER TABLE chat.member_102011 ALTER state DROP NOT NULL, ALTER changed DROP NOT NULL;
+INSERT INTO chat.member_102011 (conversation_id, account_id, role, state, ver, changed)
+	VALUES (1, 1, 'member', NULL, 9, NULL);
+SELECT kind, flags, number FROM pg_temp.events();
+
 -- a large transaction comes in several chunks, whole and in order
 SELECT count(*) FROM chat.send_batch(
 	array_fill(1::bigint, ARRAY[3000]), array_fill(1::bigint, ARRAY[3000]), array_fill('x'::text, ARRAY[3000]),
@@ -146,4 +153,4 @@ SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_fe
 
 SELECT pg_drop_replication_slot('pg_parley_feed_test');
 DROP SCHEMA elsewhere CASCADE;
-DROP TABLE chat.message_draft, chat.message_102010;
+DROP TABLE chat.message_draft, chat.message_102010, chat.member_102011;

@@ -172,12 +172,12 @@ COMMENT ON FUNCTION chat.send(bigint, text, uuid, bigint, bigint[]) IS
 	'Says something in a conversation; the commit publishes it. A repeated client_id gives the first result. attachments: ids from attach(), of the caller, each for one message';
 
 CREATE FUNCTION chat.send_batch(sender_ids bigint[], conversation_ids bigint[], contents text[],
-								client_ids uuid[], reply_tos bigint[])
+								client_ids uuid[], reply_tos bigint[], wait boolean DEFAULT true)
 	RETURNS TABLE (item int, seq bigint, created_at timestamptz, repeated boolean, error text)
 	AS 'MODULE_PATHNAME', 'chat_send_batch'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[]) IS
-	'Many sends of many senders in one commit; a bad one is refused alone, by its stable code in error';
+COMMENT ON FUNCTION chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[], boolean) IS
+	'Many sends of many senders in one commit; a bad one is refused alone, by its stable code in error. Without wait, so are those in a conversation that another transaction holds (conversation_busy)';
 
 -- VOLATILE, so that a statement which sends can read back what it sent.
 CREATE FUNCTION chat.message(conversation_id bigint, seq bigint) RETURNS chat.message_info
@@ -215,7 +215,7 @@ REVOKE ALL ON FUNCTION
 	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
 	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
-	chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[]), chat.message(bigint, bigint),
+	chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[], boolean), chat.message(bigint, bigint),
 	chat.mark_read(bigint, bigint), chat.history(bigint, bigint, bigint, bigint, int),
 	chat.history_page(bigint, bigint, bigint, bigint, int)
 	FROM PUBLIC;
@@ -227,5 +227,5 @@ GRANT EXECUTE ON FUNCTION
 	chat.history(bigint, bigint, bigint, bigint, int),
 	chat.history_page(bigint, bigint, bigint, bigint, int)
 	TO chat_user;
-GRANT EXECUTE ON FUNCTION chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[])
+GRANT EXECUTE ON FUNCTION chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[], boolean)
 	TO chat_gateway;

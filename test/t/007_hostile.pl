@@ -267,6 +267,7 @@ subtest 'HTTP' => sub {
 	my $auth = "Authorization: Bearer $token\r\n";
 	my $json = "Content-Type: application/json\r\n";
 	my $send = "POST /api/v1/conversations/$team/messages HTTP/1.1\r\n$host$auth$json";
+	my $chunks = "${send}Transfer-Encoding: chunked\r\n\r\n";
 	my $up   = "GET /ws HTTP/1.1\r\n${host}Upgrade: websocket\r\nConnection: Upgrade\r\n";
 	my $key  = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 	my $v13  = "Sec-WebSocket-Version: 13\r\n";
@@ -309,7 +310,15 @@ subtest 'HTTP' => sub {
 		'an endless length'    => "${send}Content-Length: 99999999999999999999\r\n\r\n{}",
 		'a large length'       => "${send}Content-Length: 1000000000000\r\n\r\n{}",
 		'two lengths'          => "${send}Content-Length: 2\r\nContent-Length: 15\r\n\r\n{}",
-		'chunks'               => "${send}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		'chunks'               => "${chunks}2\r\n{}\r\n0\r\n\r\n",
+		'a chunk of x'         => "${chunks}x\r\n{}\r\n0\r\n\r\n",
+		'a chunk of -2'        => "${chunks}-2\r\n{}\r\n0\r\n\r\n",
+		'a chunk too long'     => "${chunks}2\r\n{}}\r\n0\r\n\r\n",
+		'an endless chunk'     => "${chunks}ffffffffffffffffff\r\n{}",
+		'endless chunks'       => $chunks . "1000\r\n@{[ ' ' x 4096 ]}\r\n" x 65,
+		'an endless extension' => "${chunks}2;" . 'x' x 10_000,
+		'endless trailers'     => "${chunks}0\r\n" . "X-Y: z\r\n" x 2000,
+		'a coding in chunks'   => "${send}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 		'chunks and a length'  => "${send}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 		'TLS'                  => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\x11" x 32 . "\r\n\r\n",
 		'HTTP/2'               => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -333,6 +342,7 @@ subtest 'HTTP' => sub {
 		unlike http("GET /../../../../etc/passwd HTTP/$version\r\n$host\r\n")->{body}, qr/root:/, 'no file of ours';
 	}
 	is http("${send}Content-Length: 15\r\n\r\n{\"content\":\"x\"}")->{status}, 201, 'and this is how it goes';
+	is http("${chunks}4;a=b\r\n{\"co\r\nB\r\nntent\":\"x\"}\r\n0\r\nX-Y: z\r\n\r\n")->{status}, 201, 'and in chunks';
 };
 
 # ---- WebSocket: what is said

@@ -42,7 +42,16 @@ static const struct
 	{"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", PROBLEM_BAD_REQUEST,
 	 "two lengths"},
 	{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", PROBLEM_BAD_REQUEST, "two hosts"},
-	{"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", PROBLEM_LENGTH_REQUIRED, "chunks"},
+	{"GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", PROBLEM_BAD_REQUEST,
+	 "another coding"},
+	{"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+	 PROBLEM_BAD_REQUEST, "chunks twice"},
+	{"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n",
+	 PROBLEM_BAD_REQUEST, "chunks, then a length"},
+	{"GET / HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+	 PROBLEM_BAD_REQUEST, "a length, then chunks"},
+	{"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", PROBLEM_BAD_REQUEST,
+	 "chunks in HTTP/1.0"},
 };
 
 static void
@@ -90,6 +99,13 @@ test_fields(void)
 	ok(span_is(head_find(&head, "HOST"), "x"), "a field by name, trimmed");
 	is_number((int64_t) head_find(&head, "Cookie").length, 0, "a field that is not there");
 	ok(head.keep_alive && head.expects_continue && !head.websocket, "what it asks for");
+	ok(!head.chunked && head_has_body(&head), "its body");
+	ok(parse("POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n") == HEAD_GOOD &&
+		   head.chunked && head_has_body(&head),
+	   "a body in chunks");
+	ok(parse("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n") == HEAD_GOOD && !head.chunked &&
+		   !head_has_body(&head),
+	   "no body");
 	ok(parse("GET / HTTP/1.0\r\n\r\n") == HEAD_GOOD && !head.keep_alive, "HTTP/1.0 closes");
 	ok(parse("GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n") == HEAD_GOOD && !head.keep_alive,
 	   "so does who asks for it");

@@ -270,6 +270,27 @@ test_journal_prune(void)
 	hub_free(hub);
 }
 
+/* Who comes and goes without end must neither fill the memory nor slow down a login. */
+static void
+test_journal_churn(void)
+{
+	Hub *hub = hub_create(&handlers, NULL);
+	Client b = new_client();
+
+	for (int64_t ver = 1; ver <= 1001; ver++)
+		feed_member(hub, 600 + (uint32_t) ver, 7, 2, ver, ver % 2 == 1);
+	feed_member(hub, 2000, 8, 2, 1, true);
+	feed_member(hub, 2001, 8, 2, 2, false);
+	is_number((int64_t) journal_length(hub), 2, "the journal has one entry a membership");
+	log_in(hub, &b, 2, 8, 1);
+	feed_message(hub, 7, 1);
+	is_number(b.delivered, 1, "it is the last coming");
+	feed_message(hub, 8, 1);
+	is_number(b.delivered, 1, "or going");
+	hub_disconnect(hub, &b.connection);
+	hub_free(hub);
+}
+
 static void
 test_revocation(void)
 {
@@ -357,6 +378,7 @@ main(void)
 	test_membership();
 	test_journal();
 	test_journal_prune();
+	test_journal_churn();
 	test_revocation();
 	test_user_updated();
 	test_reset();

@@ -27,6 +27,7 @@ const problems: Readonly<Record<string, string>> = {
   payload_too_large: "This is too long. Please send it in parts.",
   frame_too_large: "This message is too long. Please send it in parts.",
   unavailable: "The server is busy or restarting. Please try again in a moment.",
+  conversation_busy: "This conversation is busy. Please try again.",
   conflict_retry: "Somebody else was faster. Please try again.",
   internal: "The server has a problem. Please try again in a moment.",
   too_many_requests: "That was a lot at once. Please wait a moment.",

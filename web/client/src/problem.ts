@@ -2,7 +2,7 @@
 export type LocalCode = "network" | "timeout" | "signed_out" | "stopped" | "bad_answer";
 
 /** What the same call may not meet again a little later. */
-const passing = new Set(["network", "timeout", "unavailable", "conflict_retry"]);
+const passing = new Set(["network", "timeout", "unavailable", "conflict_retry", "conversation_busy"]);
 
 /**
  * The one error of this library. `code` is the server's stable code

@@ -18,7 +18,7 @@ REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
 SHLIB_LINK = -largon2 -lcrypto
-EXTRA_CLEAN = extension/.postgres
+EXTRA_CLEAN = extension/.postgres web/dist pushd/parley-pushd $(wildcard pushd/build* test/unit/build*)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "pgarray.h"
 
 #define BATCH_ITEMS 1000
 #define BATCH_BYTES (1024 * 1024)

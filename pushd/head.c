@@ -317,6 +317,18 @@ head_find(const Head *head, const char *name)
 	return (Span){"", 0};
 }
 
+Span
+head_bearer(const Head *head)
+{
+	Span value = head_find(head, "Authorization");
+
+	if (value.length <= 7 || !span_is((Span){value.start, 7}, "Bearer "))
+		return (Span){"", 0};
+	for (value.start += 7, value.length -= 7; value.start[0] == ' '; value.length--)
+		value.start++;
+	return value;
+}
+
 /* ---- target ------------------------------------------------------------- */
 
 static void

@@ -88,6 +88,9 @@ bool head_has_body(const Head *head);
 /* The value of the first such field; {"", 0} when there is none. */
 Span head_find(const Head *head, const char *name);
 
+/* The token of "Authorization: Bearer <token>"; length 0 when there is none. */
+Span head_bearer(const Head *head);
+
 /*
  * Decodes the target: the path, and "name=value" pairs, each terminated, then an empty
  * one.  False for a path with a %2F, for nothing of ours has such a path.

@@ -28,7 +28,6 @@
 #define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
 
 #define WS_PATH "/ws"
-#define WS_KEY_LENGTH 24 /* base64 of 16 bytes */
 
 #define POLICY_ASSET \
 	"default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; " \
@@ -371,82 +370,7 @@ run_request(Connection *connection)
 	route_free_arguments(&arguments);
 }
 
-/* ---- WebSocket handshake (RFC 6455, section 4.2) ------------------------ */
-
-bool
-http_origin_is_allowed(Span origin, Span host, const char *list)
-{
-	const char *authority = memmem(origin.start, origin.length, "://", 3);
-	size_t scheme_length = authority ? (size_t) (authority + 3 - origin.start) : 0;
-
-	if (origin.length == 0)
-		return true; /* not a browser */
-	if (authority && host.length > 0 && origin.length - scheme_length == host.length &&
-		strncasecmp(origin.start + scheme_length, host.start, host.length) == 0)
-		return true;
-	while (*list)
-	{
-		size_t length = strcspn(list, ", ");
-
-		if (length == origin.length && strncasecmp(list, origin.start, length) == 0)
-			return true;
-		list += length + strspn(list + length, ", ");
-	}
-	return false;
-}
-
-static void
-take_connection_option(void *arg, Span option)
-{
-	if (span_is(option, "upgrade"))
-		*(bool *) arg = true;
-}
-
-static void
-take_subprotocol(void *arg, Span name)
-{
-	HttpUpgrade *upgrade = arg;
-	static const char bearer[] = "bearer.";
-	size_t length = strlen(bearer);
-
-	if (span_is(name, "chat.v1"))
-		upgrade->chat = true;
-	else if (name.length > length && memcmp(name.start, bearer, length) == 0)
-		upgrade->token = (Span){name.start + length, name.length - length};
-}
-
-/* The token of "Bearer <token>". */
-static Span
-find_bearer(const Head *head)
-{
-	Span value = head_find(head, "Authorization");
-
-	if (value.length <= 7 || !span_is((Span){value.start, 7}, "Bearer "))
-		return (Span){"", 0};
-	for (value.start += 7, value.length -= 7; value.start[0] == ' '; value.length--)
-		value.start++;
-	return value;
-}
-
-static ProblemId
-check_handshake(const Connection *connection, const Head *head, HttpUpgrade *upgrade)
-{
-	bool upgrades = false;
-
-	span_split(head_find(head, "Connection"), take_connection_option, &upgrades);
-	upgrade->key = head_find(head, "Sec-WebSocket-Key");
-	if (strcmp((const char *) connection->path.data, WS_PATH) != 0)
-		return PROBLEM_NOT_FOUND;
-	if (head->method != METHOD_GET || head_has_body(head) || !upgrades ||
-		head_find(head, "Host").length == 0 || upgrade->key.length != WS_KEY_LENGTH)
-		return PROBLEM_BAD_REQUEST;
-	if (!span_is(head_find(head, "Sec-WebSocket-Version"), "13"))
-		return PROBLEM_UPGRADE_REQUIRED;
-	if (!http_origin_is_allowed(head_find(head, "Origin"), head_find(head, "Host"),
-								connection->http->options.allowed_origins))
-		return PROBLEM_ORIGIN_FORBIDDEN;
-	return PROBLEM_COUNT;
-}
+/* ---- the end of a connection -------------------------------------------- */
 
 static void
 on_closed(uv_handle_t *handle)
@@ -501,18 +425,17 @@ upgrade_connection(Connection *connection, const Head *head)
 {
 	Http *http = connection->http;
 	HttpUpgrade upgrade = {.fd = connection->fd};
-	ProblemId problem = check_handshake(connection, head, &upgrade);
+	ProblemId problem = PROBLEM_NOT_FOUND;
 	Buffer in;
 
+	if (strcmp((const char *) connection->path.data, WS_PATH) == 0)
+		problem = handshake_read(head, http->options.allowed_origins, &upgrade.handshake);
 	if (problem != PROBLEM_COUNT)
 	{
 		connection->close = true;
 		answer_problem(connection, problem, NULL, 0);
 		return;
 	}
-	span_split(head_find(head, "Sec-WebSocket-Protocol"), take_subprotocol, &upgrade);
-	if (find_bearer(head).length > 0)
-		upgrade.token = find_bearer(head);
 	in = connection->in;
 	upgrade.behind = (Span){(const char *) in.data + head->length, in.length - head->length};
 	connection->in = BUFFER_EMPTY;
@@ -599,7 +522,7 @@ begin_request(Connection *connection, const Head *head)
 	connection->in_chunks = head->chunked;
 	chunked_begin(&connection->chunks, connection->http->options.max_body_bytes);
 	(void) buffer_cstring(&connection->path);
-	copy_span(&connection->token, find_bearer(head));
+	copy_span(&connection->token, head_bearer(head));
 	copy_span(&connection->client, head_find(head, "User-Agent"));
 	if (!good)
 		answer_last(connection, PROBLEM_NOT_FOUND);

@@ -13,7 +13,7 @@
 #define PARLEY_HTTP_H
 
 #include "assets.h"
-#include "head.h"
+#include "handshake.h"
 #include "loop.h"
 #include "pgpool.h"
 #include "problem.h"
@@ -26,10 +26,8 @@ typedef struct Http Http;
 /* A handshake that has passed all checks; valid only during the call. */
 typedef struct HttpUpgrade
 {
-	int fd;		 /* goes with it; non-blocking */
-	Span key;	 /* Sec-WebSocket-Key */
-	bool chat;	 /* the client offers the subprotocol chat.v1 */
-	Span token;	 /* of bearer.<token> or Authorization; length 0: none */
+	int fd; /* goes with it; non-blocking */
+	Handshake handshake;
 	Span behind; /* what came behind the head already */
 } HttpUpgrade;
 
@@ -58,9 +56,5 @@ size_t http_connections(const Http *http);
 /* No further request on any connection: closes those that are idle, and the others
  * after their answer. */
 void http_drain(Http *http);
-
-/* Whether the origin is the host itself or in the list, or there is none (in the
- * header for the test). */
-bool http_origin_is_allowed(Span origin, Span host, const char *list);
 
 #endif /* PARLEY_HTTP_H */

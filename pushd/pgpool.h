@@ -96,18 +96,14 @@ typedef enum PgOutcome
 	PG_UNKNOWN		/* sent, but the connection was lost before the answer */
 } PgOutcome;
 
-PgOutcome pgreply_outcome(const PgReply *reply);
 bool pgreply_ok(const PgReply *reply);
 
 /*
  * Of the first error.  sqlstate is five characters: of the server for PG_ERROR, else
- * 57P03 (unavailable) or 08007 (unknown); "00000" for PG_OK.  Texts are never NULL;
- * detail and hint may be empty.
+ * 57P03 (unavailable) or 08007 (unknown); "00000" for PG_OK.  Never NULL.
  */
 const char *pgreply_sqlstate(const PgReply *reply);
 const char *pgreply_message(const PgReply *reply);
-const char *pgreply_detail(const PgReply *reply);
-const char *pgreply_hint(const PgReply *reply);
 
 /* 0 unless PG_OK. */
 int pgreply_rows(const PgReply *reply);
@@ -120,22 +116,5 @@ bool pgreply_is_null(const PgReply *reply, int row, int column);
 
 /* The value as a number; `otherwise` when it is NULL or not a number. */
 int64_t pgreply_int64(const PgReply *reply, int row, int column, int64_t otherwise);
-
-/* ---- array parameters --------------------------------------------------- */
-
-/*
- * Text form of a one-dimensional array, element by element: begin, append any number,
- * end; the buffer then holds e.g. {"a","b\"c",NULL}.  Good for any element type whose
- * separator is a comma.
- */
-void pgarray_begin(Buffer *to);
-void pgarray_append(Buffer *to, const char *value, size_t length);
-void pgarray_append_int64(Buffer *to, int64_t value);
-void pgarray_append_null(Buffer *to);
-void pgarray_end(Buffer *to);
-
-/* Reads a text-form array of integers, e.g. {1,2,3}: appends int64_t values to `to`.
- * False when it is anything else. */
-bool pgarray_parse_int64(const char *text, Buffer *to) MUST_CHECK;
 
 #endif /* PARLEY_PGPOOL_H */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "pgarray.h"
 
 #define ROUND_MS 30000
 #define ROUND_ACCOUNTS 5000 /* per call */

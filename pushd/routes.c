@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "metrics.h"
+#include "pgarray.h"
 
 #define CLIENT_INFO_MAX 200
 

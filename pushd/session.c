@@ -13,6 +13,7 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "pgarray.h"
 
 #define CLOSE_TIMEOUT_MS 5000	/* for the outbox and the close frame to go out */
 #define JOINT_BYTES (16 * 1024) /* events are joined in frames up to this size */

@@ -138,11 +138,11 @@ ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 {
 	buffer_append_string(head, "GET /ws HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\n"
 							   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
-	append_span(head, "Sec-WebSocket-Key: ", upgrade->key);
-	if (upgrade->chat)
+	append_span(head, "Sec-WebSocket-Key: ", upgrade->handshake.key);
+	if (upgrade->handshake.chat)
 		buffer_append_string(head, "Sec-WebSocket-Protocol: chat.v1\r\n");
-	if (upgrade->token.length > 0)
-		append_span(head, "Authorization: ", upgrade->token);
+	if (upgrade->handshake.token.length > 0)
+		append_span(head, "Authorization: ", upgrade->handshake.token);
 	buffer_append_string(head, "\r\n");
 	buffer_append(head, upgrade->behind.start, upgrade->behind.length);
 }

@@ -27,7 +27,7 @@ $$;
 CREATE TABLE pg_temp.queries (query text);
 INSERT INTO queries VALUES ('cat'), ('CAT dog'), ('cat -dog'), ('cat or dog'), ('"the mat"'), ('"mat the"'), ('"the mat'), ('from:bob cat'), ('from:ME cat'), ('from:@bob'),
 	('from:nobody cat'), ('in:1 cat'), ('in:"the team" cat'), ('in:bob cat'), ('in:3'), ('in:99 cat'), ('has:link'), ('has:reply cat'), ('has:nonsense'), ('-has:link'),
-	('before:2020-01-01'), ('after:2020-01 dog'), ('before:2020-02-30 cat'), ('cat after:2999'), ('ncat'), ('catena'), ('ca'), ('京都'), ('東'), ('京 東'), ('größe'), ('RÖß'), ('_case 100%'), ('xcase'),
+	('before:2020-01-01'), ('after:2020-01 dog'), ('before:2020-02-30 cat'), ('cat after:2999'), ('ncat'), ('catena'), ('ca'), ('京都'), ('東'), ('京 東'), ('größe'), ('_case 100%'), ('xcase'),
 	('bold'), (''), (' - '), ('-cat'), ('"'), ('or'), ('cat or'), (':'), ('from:'), ('''; DROP TABLE chat.message --'), ('cat & | ! ( ) <->');
 CREATE TABLE pg_temp.answers AS SELECT query, pg_temp.found(1, query) FROM queries;
 SELECT * FROM answers ORDER BY query COLLATE "C";

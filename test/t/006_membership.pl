@@ -46,7 +46,7 @@ subtest 'removed' => sub {
 	is_deeply contents($hers), [ 'one', 'two' ], 'the others go on';
 	my ($event) = $his->frames('member');
 	is_deeply shape($event),
-	  { type => 'text', conversation_id => 'int', user_id => 'int', role => 'text', state => 'text', ver => 'int' },
+	  { type => 'text', conversation_id => 'int', user_id => 'int', role => 'text', state => 'text', ver => 'int', muted_until => 'null' },
 	  'the shape of the event';
 	is_deeply [ @$event{qw(conversation_id user_id state)} ], [ $group, $bob->id, 'removed' ], 'he is told';
 	is_deeply $hers->frames('member'), $event, 'so are the others';

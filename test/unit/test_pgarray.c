@@ -1,9 +1,9 @@
 /*
- * test_pgpool.c
- *	  What needs no server: array parameters and connection strings.
+ * test_pgarray.c
+ *	  Arrays in text form: written, read, and refused.
  */
-#include "pgconn.h"
-#include "pgpool.h"
+#include "pgarray.h"
+
 #include "tap.h"
 
 static void
@@ -51,21 +51,10 @@ test_reading(void)
 	buffer_free(&values);
 }
 
-static void
-test_conninfo(void)
-{
-	ok(pgconn_check_conninfo("host=/tmp dbname=chat"), "a connection string");
-	ok(pgconn_check_conninfo("postgresql://u:p@h:1/db?sslmode=require"), "a URI");
-	ok(pgconn_check_conninfo("chat"), "the name of a database");
-	ok(!pgconn_check_conninfo("dbname=chat password=two words"), "a broken connection string");
-	ok(!pgconn_check_conninfo("postgresql://h/db?nosuch=1"), "a broken URI");
-}
-
 int
 main(void)
 {
 	test_writing();
 	test_reading();
-	test_conninfo();
 	return done_testing();
 }

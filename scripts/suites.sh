@@ -69,7 +69,7 @@ suite_shell()
 {
 	local file
 
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh test/bench/run; do
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh test/bench/run scripts/reference; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }

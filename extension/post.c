@@ -16,6 +16,7 @@
 #include "content.h"
 #include "conversation.h"
 #include "counter.h"
+#include "ratelimit.h"
 #include "mention.h"
 
 static SpiQuery find_repeated = {
@@ -132,6 +133,37 @@ PostConversation(Send **sends, int count)
 		CounterMoveSeq(conversation_id, next - last - 1);
 }
 
+/*
+ * One account's sends take their turn in the order of accounts, for the same reason as
+ * the conversations: without shared memory, a bucket is a locked row (bucket.h).
+ */
+static int
+CompareSenders(const void *a, const void *b)
+{
+	const Send *left = *(Send *const *) a;
+	const Send *right = *(Send *const *) b;
+
+	if (left->sender_id != right->sender_id)
+		return left->sender_id < right->sender_id ? -1 : 1;
+	return left < right ? -1 : left > right;
+}
+
+void
+PostThrottle(Send *sends, int count)
+{
+	Send **sorted = palloc(count * sizeof(Send *));
+
+	for (int i = 0; i < count; i++)
+		sorted[i] = &sends[i];
+	qsort(sorted, count, sizeof(Send *), CompareSenders);
+	for (int i = 0; i < count; i++)
+	{
+		sorted[i]->wait_s = RateLimitTake(RATE_SEND, sorted[i]->sender_id);
+		if (sorted[i]->wait_s > 0)
+			sorted[i]->refusal = PARLEY_ERROR_THROTTLED;
+	}
+}
+
 static int
 CompareSends(const void *a, const void *b)
 {
@@ -147,16 +179,20 @@ void
 PostAll(Send *sends, int count)
 {
 	Send **sorted = palloc(count * sizeof(Send *));
+	int wanted = 0;
 
 	for (int i = 0; i < count; i++)
-		sorted[i] = &sends[i];
-	qsort(sorted, count, sizeof(Send *), CompareSends);
+	{
+		if (sends[i].refusal == SEND_OK)
+			sorted[wanted++] = &sends[i];
+	}
+	qsort(sorted, wanted, sizeof(Send *), CompareSends);
 
 	SpiBegin();
-	for (int begin = 0, end; begin < count; begin = end)
+	for (int begin = 0, end; begin < wanted; begin = end)
 	{
 		end = begin + 1;
-		while (end < count && sorted[end]->conversation_id == sorted[begin]->conversation_id)
+		while (end < wanted && sorted[end]->conversation_id == sorted[begin]->conversation_id)
 			end++;
 		PostConversation(&sorted[begin], end - begin);
 	}
@@ -176,6 +212,8 @@ PostRaiseRefusal(const Send *send)
 		case PARLEY_ERROR_CONTENT_TOO_LONG:
 			ContentRaise(send->refusal, send->content);
 			break;
+		case PARLEY_ERROR_THROTTLED:
+			RateLimitRaise(send->wait_s);
 		case PARLEY_ERROR_MESSAGE_NOT_FOUND:
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
 							errmsg("there is no message %lld to reply to",

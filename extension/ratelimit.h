@@ -31,7 +31,7 @@
 	  "and twice as long after each further one, at most 15 minutes; an hour after the last " \
 	  "all is forgotten, for the account also at the right password") \
 	X(REFRESH, "refresh", 60, 60, 1200, 1200, "A refresh token is traded") \
-	X(SEND, "send", 3000, 1200, 0, 0, "A message is sent") \
+	X(SEND, "send", 10000, 1200, 0, 0, "A message is sent") \
 	X(SEARCH, "search", 300, 120, 0, 0, "Something is searched for")
 
 typedef enum RateAction

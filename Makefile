@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
-COMMANDS = help run psql check bench dist pushd web unit layers versions format format-check
+COMMANDS = help run psql check bench dist pushd web unit layers versions reference format format-check
 
 ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
@@ -82,7 +82,8 @@ unit:
 
 #: make layers         who may include whom
 #: make versions       the version is the same wherever it is written
-layers versions:
+#: make reference      doc/pg_parley.md from its chapters
+layers versions reference:
 	@scripts/$@
 
 C_FILES = $(wildcard extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch])

@@ -9,6 +9,7 @@
 #include "commands/extension.h"
 
 #include "argument.h"
+#include "client.h"
 #include "identity.h"
 #include "spi.h"
 
@@ -41,8 +42,8 @@ AuditKindMeaning(AuditKind kind)
 static SpiQuery insert_row = {
 	.sql = "INSERT INTO chat.audit_pending (kind, account_id, actor_id, session_id, "
 		   "conversation_id, address, agent, detail) "
-		   "VALUES ($1, $2, $3, $4, $5, inet_client_addr(), $6, $7)",
-	.argtypes = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID},
+		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	.argtypes = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INETOID, TEXTOID, TEXTOID},
 };
 
 /* 0 stands for nothing. */
@@ -50,6 +51,14 @@ static NullableDatum
 IdOrNull(int64 id)
 {
 	return SpiDatum(Int64GetDatum(id), id == 0);
+}
+
+static NullableDatum
+AddressOrNull(void)
+{
+	inet *address = ClientAddress();
+
+	return SpiDatum(PointerGetDatum(address), address == NULL);
 }
 
 static NullableDatum
@@ -79,7 +88,7 @@ AuditWriteEntry(const AuditEntry *entry)
 	SpiRun(&insert_row,
 		   SpiArgs(SpiText(kind_rows[entry->kind].name), IdOrNull(entry->account_id),
 				   IdOrNull(actor ? actor->account_id : 0), IdOrNull(actor ? actor->session_id : 0),
-				   IdOrNull(entry->conversation_id), Clipped(entry->agent),
-				   Clipped(entry->detail)));
+				   IdOrNull(entry->conversation_id), AddressOrNull(),
+				   Clipped(entry->agent ? entry->agent : ClientAgent()), Clipped(entry->detail)));
 	SpiEnd();
 }

@@ -10,6 +10,7 @@
 
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "replication/logical.h"
 #include "utils/float.h"
 
@@ -26,6 +27,19 @@
 #define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx, true)
 #else
 #define ParleyUpdateProgress(ctx) OutputPluginUpdateProgress(ctx)
+#endif
+
+/*
+ * PostgreSQL 15 wants shared memory asked for in a hook, before it in _PG_init:
+ * calls `ask` at the right time, and keeps who was there first in `previous`.
+ */
+#if PG_VERSION_NUM >= 150000
+typedef shmem_request_hook_type ParleyShmemRequestHook;
+#define ParleyHookShmemRequest(ask, previous) \
+	((previous) = shmem_request_hook, shmem_request_hook = (ask))
+#else
+typedef void (*ParleyShmemRequestHook)(void);
+#define ParleyHookShmemRequest(ask, previous) ((previous) = NULL, (ask) ())
 #endif
 
 /* PostgreSQL 15 took the commit time out of the transaction's end fields. */

@@ -21,6 +21,7 @@
 #include "conversation.h"
 #include "identity.h"
 #include "post.h"
+#include "ratelimit.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_send_deferred);
@@ -51,6 +52,7 @@ chat_send_deferred(PG_FUNCTION_ARGS)
 
 	send.refusal = PostCheckContent(send.content);
 	PostRaiseRefusal(&send);
+	RateLimitRequire(RATE_SEND, send.sender_id);
 	ConversationRequireMember(send.conversation_id, send.sender_id);
 
 	SpiBegin();
@@ -80,6 +82,7 @@ TakeDeferred(int *count)
 			.conversation_id = SpiGetInt64(i, 1),
 			.sender_id = SpiGetInt64(i, 2),
 			.content = SpiKeepText(i, 3),
+			.refusal = SEND_OK,
 		};
 		client_id->value = SpiKeepDatum(i, 4, &client_id->isnull);
 		reply_to->value = SpiKeepDatum(i, 5, &reply_to->isnull);
@@ -100,7 +103,7 @@ chat_post_deferred(PG_FUNCTION_ARGS)
 						errmsg("chat.post_deferred() is a trigger")));
 	sends = TakeDeferred(&count);
 	if (count > 0)
-		PostAll(sends, count, true);
+		PostAll(sends, count);
 	for (int i = 0; i < count; i++)
 		PostRaiseRefusal(&sends[i]);
 	return PointerGetDatum(NULL);

@@ -15,6 +15,7 @@
 
 #include "argument.h"
 #include "identity.h"
+#include "ratelimit.h"
 #include "search_index.h"
 #include "spi.h"
 
@@ -80,6 +81,7 @@ SearchNames(FunctionCallInfo fcinfo, SpiQuery *statement)
 	int limit = CheckLimit(PG_GETARG_INT32(1), MAX_RESULTS);
 	ArrayType *grams;
 
+	RateLimitRequire(RATE_SEARCH, caller);
 	ClipText(query, QUERY_MAX);
 	query = SearchLower(query);
 	grams = SearchGrams(query);

@@ -1,120 +1,71 @@
 /*
  * identity.c
  *	  The identity of the running transaction.
- *
- * The current identity is the top of a stack in TopTransactionContext, which the
- * end of the transaction frees.  Each entry remembers the subtransaction that set
- * it, so that its rollback uncovers the identity from before.
  */
 #include "postgres.h"
 
 #include "identity.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
-#include "utils/memutils.h"
 
 #include "errors.h"
+#include "scoped.h"
 #include "spi.h"
 
-typedef struct IdentityEntry
-{
-	Identity identity;
-	SubTransactionId set_by;
-	struct IdentityEntry *below;
-} IdentityEntry;
-
-static IdentityEntry *top = NULL;
+static Scoped current = {.size = sizeof(Identity)};
 
 PG_FUNCTION_INFO_V1(chat_current_account_id);
 PG_FUNCTION_INFO_V1(chat_act_as);
 
-static void
-ForgetAtTransactionEnd(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_PARALLEL_ABORT:
-			top = NULL;
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-FollowSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		while (top && top->set_by == mine)
-			top = top->below;
-	}
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		for (IdentityEntry *entry = top; entry && entry->set_by == mine; entry = entry->below)
-			entry->set_by = parent;
-	}
-}
-
 void
 IdentityInit(void)
 {
-	RegisterXactCallback(ForgetAtTransactionEnd, NULL);
-	RegisterSubXactCallback(FollowSubtransaction, NULL);
+	ScopedInit(&current);
 }
 
 void
 IdentitySet(int64 account_id, int64 session_id)
 {
-	SubTransactionId current = GetCurrentSubTransactionId();
+	Identity *identity = ScopedSet(&current);
 
-	if (top == NULL || top->set_by != current)
-	{
-		IdentityEntry *entry = MemoryContextAlloc(TopTransactionContext, sizeof(IdentityEntry));
-
-		entry->set_by = current;
-		entry->below = top;
-		top = entry;
-	}
-	top->identity = (Identity){.account_id = account_id, .session_id = session_id};
+	*identity = (Identity){.account_id = account_id, .session_id = session_id};
 }
 
-/* A closed account leaves an entry of nobody behind. */
+/* Is it anybody?  A closed account leaves an entry of nobody behind. */
 static bool
-IsAnybody(void)
+IsAnybody(const Identity *identity)
 {
-	return top && top->identity.account_id != 0;
+	return identity && identity->account_id != 0;
 }
 
 const Identity *
 IdentityGet(void)
 {
-	return IsAnybody() ? &top->identity : NULL;
+	const Identity *identity = ScopedGet(&current);
+
+	return IsAnybody(identity) ? identity : NULL;
 }
 
 int64
 IdentityRequire(void)
 {
-	if (!IsAnybody())
+	const Identity *identity = ScopedGet(&current);
+
+	if (!IsAnybody(identity))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
 						errmsg("nobody is authenticated in this transaction"),
 						errhint("Call chat.authenticate(token) first, in the same transaction.")));
-	return top->identity.account_id;
+	return identity->account_id;
 }
 
 Datum
 chat_current_account_id(PG_FUNCTION_ARGS)
 {
-	const Identity *caller = IdentityGet();
+	const Identity *identity = IdentityGet();
 
-	if (caller == NULL)
+	if (identity == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(caller->account_id);
+	PG_RETURN_INT64(identity->account_id);
 }
 
 static SpiQuery find_open_account = {

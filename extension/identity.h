@@ -15,7 +15,7 @@ typedef struct Identity
 	int64 session_id; /* 0: vouched for by a trusted role, no session */
 } Identity;
 
-/* Registers the transaction callbacks; called once, from _PG_init. */
+/* Called once, from _PG_init. */
 extern void IdentityInit(void);
 
 /* Called only after a token was verified, or by a function closed to untrusted roles.  0: nobody. */

@@ -39,13 +39,15 @@ chat_send(PG_FUNCTION_ARGS)
 		.client_id = SpiFunctionArg(fcinfo, 2),
 		.reply_to = SpiFunctionArg(fcinfo, 3),
 		.attachments = AttachmentList(fcinfo, 4),
+		.refusal = SEND_OK,
 	};
 	Datum values[3];
 	bool nulls[3] = {false};
 
 	if (send.content == NULL && send.attachments)
 		send.content = "";
-	PostAll(&send, 1, true);
+	PostThrottle(&send, 1);
+	PostAll(&send, 1);
 	PostRaiseRefusal(&send);
 
 	values[0] = Int64GetDatum(send.seq);
@@ -115,6 +117,7 @@ GetSends(FunctionCallInfo fcinfo, int *count)
 			sends[i].content = TextDatumGetCString(contents.values[i]);
 		sends[i].client_id = GetElement(client_ids, i);
 		sends[i].reply_to = GetElement(replies, i);
+		sends[i].refusal = SEND_OK;
 	}
 	return sends;
 }
@@ -144,7 +147,10 @@ chat_send_batch(PG_FUNCTION_ARGS)
 	TupleDesc description;
 	Tuplestorestate *store = ResultStore(fcinfo, &description);
 
-	PostAll(sends, count, PG_GETARG_BOOL(5));
+	if (!PG_GETARG_BOOL(5))
+		PostRefuseBusy(sends, count);
+	PostThrottle(sends, count);
+	PostAll(sends, count);
 	for (int i = 0; i < count; i++)
 		PutResult(store, description, i + 1, &sends[i]);
 	return (Datum) 0;

@@ -2,12 +2,14 @@
  * module.c
  *	  The library's entry.  Every room sets itself up; here is only the order.
  *
- * Works with shared_preload_libraries and without: nothing here needs to run in
- * the postmaster.  The output plugin of the same library is in decoder.c.
+ * Works with shared_preload_libraries and without; only bucket.c makes use of the
+ * shared memory that it can have with it.  The output plugin of the same library is in decoder.c.
  */
 #include "postgres.h"
 
 #include "attachment.h"
+#include "bucket.h"
+#include "client.h"
 #include "compat.h"
 #include "content.h"
 #include "fmgr.h"
@@ -15,6 +17,7 @@
 #include "identity.h"
 #include "keyring.h"
 #include "password.h"
+#include "ratelimit.h"
 #include "search_index.h"
 #include "session.h"
 #include "utils/guc.h"
@@ -27,6 +30,9 @@ void
 _PG_init(void)
 {
 	IdentityInit();
+	ClientInit();
+	BucketInit();
+	RateLimitInit();
 	HashSlotInit();
 	PasswordInit();
 	KeyringInit();

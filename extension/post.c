@@ -16,6 +16,7 @@
 #include "content.h"
 #include "conversation.h"
 #include "counter.h"
+#include "ratelimit.h"
 #include "mention.h"
 
 static SpiQuery find_repeated = {
@@ -122,24 +123,17 @@ RefuseAll(Send **sends, int count, ParleyError refusal)
 }
 
 static void
-PostConversation(Send **sends, int count, bool wait)
+PostConversation(Send **sends, int count)
 {
 	int64 conversation_id = sends[0]->conversation_id;
-	int64 last;
-	int64 next;
+	int64 last = CounterMoveSeq(conversation_id, count);
+	int64 next = last - count + 1;
 
-	if (!wait && !CounterTryLock(conversation_id))
-	{
-		RefuseAll(sends, count, PARLEY_ERROR_CONVERSATION_BUSY);
-		return;
-	}
-	last = CounterMoveSeq(conversation_id, count);
 	if (last == 0)
 	{
 		RefuseAll(sends, count, PARLEY_ERROR_CONVERSATION_NOT_FOUND);
 		return;
 	}
-	next = last - count + 1;
 	for (int i = 0; i < count; i++)
 	{
 		if (PostMessage(sends[i], next))
@@ -147,6 +141,46 @@ PostConversation(Send **sends, int count, bool wait)
 	}
 	if (next <= last)
 		CounterMoveSeq(conversation_id, next - last - 1);
+}
+
+static void
+RefuseIfBusy(Send **sends, int count)
+{
+	if (!CounterTryLock(sends[0]->conversation_id))
+		RefuseAll(sends, count, PARLEY_ERROR_CONVERSATION_BUSY);
+}
+
+/*
+ * One account's sends take their turn in the order of accounts, for the same reason as
+ * the conversations: without shared memory, a bucket is a locked row (bucket.h).
+ */
+static int
+CompareSenders(const void *a, const void *b)
+{
+	const Send *left = *(Send *const *) a;
+	const Send *right = *(Send *const *) b;
+
+	if (left->sender_id != right->sender_id)
+		return left->sender_id < right->sender_id ? -1 : 1;
+	return left < right ? -1 : left > right;
+}
+
+void
+PostThrottle(Send *sends, int count)
+{
+	Send **sorted = palloc(count * sizeof(Send *));
+
+	for (int i = 0; i < count; i++)
+		sorted[i] = &sends[i];
+	qsort(sorted, count, sizeof(Send *), CompareSenders);
+	for (int i = 0; i < count; i++)
+	{
+		if (sorted[i]->refusal != SEND_OK)
+			continue;
+		sorted[i]->wait_s = RateLimitTake(RATE_SEND, sorted[i]->sender_id);
+		if (sorted[i]->wait_s > 0)
+			sorted[i]->refusal = PARLEY_ERROR_THROTTLED;
+	}
 }
 
 static int
@@ -160,24 +194,43 @@ CompareSends(const void *a, const void *b)
 	return left < right ? -1 : left > right; /* in the order they came */
 }
 
-void
-PostAll(Send *sends, int count, bool wait)
+/* What is done with those sends of one conversation that are not refused yet. */
+typedef void (*ConversationAction)(Send **sends, int count);
+
+static void
+ForEachConversation(Send *sends, int count, ConversationAction action)
 {
 	Send **sorted = palloc(count * sizeof(Send *));
+	int wanted = 0;
 
 	for (int i = 0; i < count; i++)
-		sorted[i] = &sends[i];
-	qsort(sorted, count, sizeof(Send *), CompareSends);
+	{
+		if (sends[i].refusal == SEND_OK)
+			sorted[wanted++] = &sends[i];
+	}
+	qsort(sorted, wanted, sizeof(Send *), CompareSends);
 
 	SpiBegin();
-	for (int begin = 0, end; begin < count; begin = end)
+	for (int begin = 0, end; begin < wanted; begin = end)
 	{
 		end = begin + 1;
-		while (end < count && sorted[end]->conversation_id == sorted[begin]->conversation_id)
+		while (end < wanted && sorted[end]->conversation_id == sorted[begin]->conversation_id)
 			end++;
-		PostConversation(&sorted[begin], end - begin, wait);
+		action(&sorted[begin], end - begin);
 	}
 	SpiEnd();
+}
+
+void
+PostRefuseBusy(Send *sends, int count)
+{
+	ForEachConversation(sends, count, RefuseIfBusy);
+}
+
+void
+PostAll(Send *sends, int count)
+{
+	ForEachConversation(sends, count, PostConversation);
 }
 
 /* ---- refusals ----------------------------------------------------------- */
@@ -193,6 +246,8 @@ PostRaiseRefusal(const Send *send)
 		case PARLEY_ERROR_CONTENT_TOO_LONG:
 			ContentRaise(send->refusal, send->content);
 			break;
+		case PARLEY_ERROR_THROTTLED:
+			RateLimitRaise(send->wait_s);
 		case PARLEY_ERROR_MESSAGE_NOT_FOUND:
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
 							errmsg("there is no message %lld to reply to",

@@ -24,20 +24,30 @@ typedef struct Send
 	ArrayType *attachments;	 /* of bigint; NULL: none.  Wrong ones raise an error. */
 
 	/* What came of it. */
-	ParleyError refusal; /* SEND_OK: it was sent */
+	ParleyError refusal; /* SEND_OK: it was sent; before, it says what to do: SEND_OK */
 	int64 seq;
 	TimestampTz created_at;
 	bool repeated; /* an earlier send with this client_id */
+	int wait_s;	   /* THROTTLED: for so long */
 } Send;
 
 #define SEND_OK PARLEY_NO_ERROR /* CONTENT_OK too */
 
+/* Takes a token of each sender's bucket (ratelimit.h); those who have none are refused. */
+extern void PostThrottle(Send *sends, int count);
+
 /*
- * Sends them all, each as if alone: one that is refused says why in `refusal` and
- * leaves the others be.  Locks their conversations until the transaction ends; with
- * wait false, those that are locked by others are refused as CONVERSATION_BUSY.
+ * Refuses those whose conversation another transaction has locked, as
+ * CONVERSATION_BUSY, and locks the other conversations: PostAll() will not wait.
  */
-extern void PostAll(Send *sends, int count, bool wait);
+extern void PostRefuseBusy(Send *sends, int count);
+
+/*
+ * Sends all that are not refused yet, each as if alone: one that is refused says why
+ * in `refusal` and leaves the others be.  Locks their conversations until the
+ * transaction ends.
+ */
+extern void PostAll(Send *sends, int count);
 
 /* SEND_OK, or what is wrong with a content that is to be stored; NULL is wrong. */
 extern ParleyError PostCheckContent(const char *content);

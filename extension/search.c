@@ -34,6 +34,7 @@
 #include "gram.h"
 #include "identity.h"
 #include "query.h"
+#include "ratelimit.h"
 #include "result.h"
 #include "spi.h"
 
@@ -429,6 +430,7 @@ chat_search(PG_FUNCTION_ARGS)
 	TupleDesc description;
 	Tuplestorestate *store = ResultStore(fcinfo, &description);
 
+	RateLimitRequire(RATE_SEARCH, search.caller);
 	SpiBegin();
 	FindMessages(&search, store);
 	SpiEnd();

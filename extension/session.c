@@ -26,7 +26,9 @@
 #include "errors.h"
 #include "guc.h"
 #include "identity.h"
+#include "client.h"
 #include "keyring.h"
+#include "ratelimit.h"
 #include "result.h"
 #include "secret.h"
 #include "spi.h"
@@ -195,9 +197,9 @@ enum
 	GRANT_COLUMNS
 };
 
-/* A refusal that the caller's commit must not take back. */
+/* A refusal that the caller's commit must not take back; retry_after_s is 0 or says when. */
 static Datum
-ReturnRefusal(FunctionCallInfo fcinfo, ParleyError error)
+ReturnRefusalUntil(FunctionCallInfo fcinfo, ParleyError error, int retry_after_s)
 {
 	Datum values[GRANT_COLUMNS] = {0};
 	bool nulls[GRANT_COLUMNS];
@@ -205,7 +207,22 @@ ReturnRefusal(FunctionCallInfo fcinfo, ParleyError error)
 	memset(nulls, true, sizeof(nulls));
 	values[GRANT_ERROR] = CStringGetTextDatum(ParleyErrorName(error));
 	nulls[GRANT_ERROR] = false;
+	values[GRANT_RETRY_AFTER] = Int32GetDatum(retry_after_s);
+	nulls[GRANT_RETRY_AFTER] = retry_after_s == 0;
 	return ResultRow(fcinfo, values, nulls);
+}
+
+static Datum
+ReturnRefusal(FunctionCallInfo fcinfo, ParleyError error)
+{
+	return ReturnRefusalUntil(fcinfo, error, 0);
+}
+
+static Datum
+ReturnThrottled(FunctionCallInfo fcinfo, RateAction action, int64 account_id, int wait_s)
+{
+	RateLimitAudit(action, account_id);
+	return ReturnRefusalUntil(fcinfo, PARLEY_ERROR_THROTTLED, wait_s);
 }
 
 static Datum
@@ -235,6 +252,8 @@ OpenSession(FunctionCallInfo fcinfo, AuditKind kind, int64 account_id, int n)
 	char *client_info = ArgumentText(fcinfo, n);
 	int64 session_id;
 
+	if (client_info == NULL && ClientAgent())
+		client_info = pstrdup(ClientAgent());
 	if (client_info)
 		ClipText(client_info, CLIENT_INFO_MAX);
 	SpiBegin();
@@ -255,7 +274,10 @@ chat_signup(PG_FUNCTION_ARGS)
 	char *username = ArgumentRequireText(fcinfo, 0, "username");
 	char *email = ArgumentRequireText(fcinfo, 1, "email");
 	char *password = ArgumentRequireText(fcinfo, 2, "password");
+	int wait_s = RateLimitTake(RATE_SIGNUP, 0);
 
+	if (wait_s > 0)
+		return ReturnThrottled(fcinfo, RATE_SIGNUP, 0, wait_s);
 	return OpenSession(fcinfo, AUDIT_SIGNUP,
 					   AccountCreate(username, email, password, ArgumentText(fcinfo, 3)), 4);
 }
@@ -280,27 +302,52 @@ FindLogin(const char *login)
 	return account_id;
 }
 
-/* An unknown user costs the time of a known one: SecretVerify sees to that. */
+/* A try is counted before the password is looked at: many at once are many. */
+static int
+TakeLogin(int64 account_id, RateAction *refused)
+{
+	int wait_s = RateLimitTake(RATE_LOGIN, account_id);
+
+	*refused = RATE_LOGIN;
+	if (wait_s == 0)
+	{
+		wait_s = RateLimitTry(account_id);
+		*refused = RATE_LOGIN_FAILURE;
+	}
+	return wait_s;
+}
+
+/*
+ * An unknown user costs the time of a known one, SecretVerify sees to that, and is
+ * throttled like one.
+ */
 Datum
 chat_login(PG_FUNCTION_ARGS)
 {
 	char *login = ArgumentRequireText(fcinfo, 0, "login");
 	char *password = ArgumentRequireText(fcinfo, 1, "password");
 	int64 account_id = FindLogin(login);
+	int64 limited = account_id ? account_id : RateLimitStandIn(login);
+	RateAction action;
+	int wait_s = TakeLogin(limited, &action);
 
+	if (wait_s > 0)
+		return ReturnThrottled(fcinfo, action, limited, wait_s);
 	if (!SecretVerify(account_id, password))
 	{
 		AuditWrite(.kind = AUDIT_LOGIN_FAILED, .account_id = account_id,
 				   .agent = ArgumentText(fcinfo, 2));
 		return ReturnRefusal(fcinfo, PARLEY_ERROR_INVALID_CREDENTIALS);
 	}
+	RateLimitTrySucceeded(account_id);
 	return OpenSession(fcinfo, AUDIT_LOGIN, account_id, 2);
 }
 
 /* ---- refresh ------------------------------------------------------------ */
 
 static SpiQuery find_refresh_token = {
-	.sql = "SELECT session_id FROM chat.refresh_token WHERE token_hash = $1",
+	.sql = "SELECT t.session_id, s.account_id FROM chat.refresh_token t "
+		   "JOIN chat.session s ON s.id = t.session_id WHERE t.token_hash = $1",
 	.argtypes = {BYTEAOID},
 };
 
@@ -353,24 +400,42 @@ typedef enum Trade
 	TRADE_OK,
 	TRADE_UNKNOWN,
 	TRADE_ENDED,
-	TRADE_REUSED
+	TRADE_REUSED,
+	TRADE_THROTTLED
 } Trade;
+
+/* False if there is no such token; *account_id is 0 then. */
+static bool
+FindToken(bytea *hash, int64 *session_id, int64 *account_id)
+{
+	bool found;
+
+	*session_id = *account_id = 0;
+	SpiBegin();
+	found = SpiRun(&find_refresh_token, SpiArgs(SpiBytea(hash))) > 0;
+	if (found)
+	{
+		*session_id = SpiGetInt64(0, 1);
+		*account_id = SpiGetInt64(0, 2);
+	}
+	SpiEnd();
+	return found;
+}
 
 /* Finds the session of a token and makes the token its current one. */
 static Trade
-TradeToken(bytea *hash, int64 *session_id, int64 *account_id)
+TradeToken(bytea *hash, int64 *session_id, int64 *account_id, int *wait_s)
 {
 	Trade trade = TRADE_OK;
+	bool found = FindToken(hash, session_id, account_id);
 
-	SpiBegin();
-	if (SpiRun(&find_refresh_token, SpiArgs(SpiBytea(hash))) == 0)
-	{
-		SpiEnd();
+	*wait_s = RateLimitTake(RATE_REFRESH, *account_id);
+	if (*wait_s > 0)
+		return TRADE_THROTTLED;
+	if (!found)
 		return TRADE_UNKNOWN;
-	}
-	*session_id = SpiGetInt64(0, 1);
+	SpiBegin();
 	SpiRun(&lock_session, SpiArgs(SpiInt64(*session_id), SpiBytea(hash), SessionIdleDays()));
-	*account_id = SpiGetInt64(0, 1);
 	if (!SpiGetBool(0, 2))
 		trade = TRADE_ENDED;
 	else if (!SpiGetBool(0, 3))
@@ -387,8 +452,9 @@ chat_refresh(PG_FUNCTION_ARGS)
 	bytea *hash = TokenHash(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	int64 session_id;
 	int64 account_id;
+	int wait_s;
 
-	switch (TradeToken(hash, &session_id, &account_id))
+	switch (TradeToken(hash, &session_id, &account_id, &wait_s))
 	{
 		case TRADE_OK:
 			break;
@@ -401,6 +467,8 @@ chat_refresh(PG_FUNCTION_ARGS)
 			AuditWrite(.kind = AUDIT_REFRESH_REUSED, .account_id = account_id,
 					   .detail = psprintf("%lld", (long long) session_id));
 			return ReturnRefusal(fcinfo, PARLEY_ERROR_REFRESH_REUSED);
+		case TRADE_THROTTLED:
+			return ReturnThrottled(fcinfo, RATE_REFRESH, account_id, wait_s);
 	}
 	return ReturnGrant(fcinfo, account_id, session_id, hash);
 }

@@ -69,7 +69,7 @@ suite_shell()
 {
 	local file
 
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/versions test/bench/run; do
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/{versions,reference} test/bench/run; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }

@@ -8,10 +8,10 @@ SELECT c.oid::regclass FROM pg_class c, aclexplode(c.relacl) a
 	WHERE c.relnamespace IN ('chat'::regnamespace, 'jwt'::regnamespace) AND a.grantee = 0;
 SELECT n.nspname FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname IN ('chat', 'jwt') AND a.grantee = 0;
 
--- no role of ours reaches a table but through a function
+-- no role of ours writes a table but through a function; what it may read is in rls.sql
 SELECT c.oid::regclass, r.role, p.privilege
 	FROM pg_class c, unnest(ARRAY['chat_user', 'chat_gateway', 'chat_admin']) AS r (role),
-		 unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
+		 unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
 	WHERE c.relnamespace = 'chat'::regnamespace AND c.relkind IN ('r', 'v', 'p')
 	AND has_table_privilege(r.role, c.oid, p.privilege);
 
@@ -55,7 +55,7 @@ SELECT chat.send_batch('{2}', '{1}', '{x}', '{NULL}', '{NULL}');
 SELECT chat.gateway_connect(:'token');
 SELECT chat.gateway_presence('{1}', '{}');
 SELECT chat.rotate_key();
-SELECT * FROM chat.message;
+SELECT count(*) FROM chat.message;
 SELECT * FROM chat.user_info;
 SELECT * FROM chat.jwt_key;
 INSERT INTO chat.member (conversation_id, account_id, ver) VALUES (1, 3, 3);

@@ -1,5 +1,6 @@
 -- What pg_dump carries (the order follows the foreign keys; signing keys stay behind).
 
+SELECT pg_catalog.pg_extension_config_dump('chat.rate_limit', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.audit_pending', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.audit_pending_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat.audit_log', '');

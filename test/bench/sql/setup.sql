@@ -105,3 +105,6 @@ CREATE VIEW bench.client AS
 SELECT r.number, r.conversation_id, r.first_account AS account_id FROM bench.room r WHERE kind = 'send';
 
 VACUUM ANALYZE;
+
+-- Each client is one account that sends as fast as it can.
+SELECT chat.set_rate_limit('send', 'account', NULL, NULL);

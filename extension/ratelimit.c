@@ -192,7 +192,8 @@ RateLimitGet(RateAction action, RateScope scope)
 
 /*
  * The table's oid tells one installation from the next in the same database, whose
- * accounts have the same ids.  No padding: the bytes are the key.
+ * accounts have the same ids.  A token bucket is one of its limit: what was taken under
+ * another is a time that means nothing under this one.  No padding: the bytes are the key.
  */
 typedef struct Key
 {
@@ -201,9 +202,10 @@ typedef struct Key
 	uint16 scope;
 	int64 account_id;
 	uint8 address[IPV6_NETWORK_BYTES];
+	RateLimit limit; /* zero for failures, which go on counting */
 } Key;
 
-StaticAssertDecl(sizeof(Key) == 24, "the key of a bucket has no padding");
+StaticAssertDecl(sizeof(Key) == 40, "the key of a bucket has no padding");
 
 /* An IPv4 address, also one that is dressed as IPv6, or an IPv6 network. */
 static void
@@ -251,6 +253,8 @@ Apply(RateAction action, RateScope scope, int64 account_id, BucketStep step)
 
 	if (limit.burst == 0 || !MakeKey(action, scope, account_id, &key))
 		return 0;
+	if (action != RATE_LOGIN_FAILURE)
+		key.limit = limit;
 	return BucketApply(&key, sizeof(key), step, &limit);
 }
 

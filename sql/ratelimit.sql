@@ -29,6 +29,13 @@ COMMIT;
 SELECT item, seq, error FROM chat.send_batch('{2,1,2,2}', '{1,1,1,1}', '{a,b,c,d}', '{NULL,NULL,NULL,NULL}', '{NULL,NULL,NULL,NULL}');
 BEGIN; SELECT chat.act_as(1); SELECT pg_temp.refusal($$SELECT chat.send_deferred(1, 'later')$$); ROLLBACK;
 
+-- a limit that is raised holds at once, whatever was owed under the old one
+BEGIN;
+SELECT chat.set_rate_limit('send', 'account', 2, 60000000);
+SELECT chat.act_as(1);
+SELECT count(*) FILTER (WHERE try_send !~ 'many') > 0 AS goes_on FROM pg_temp.try_send();
+ROLLBACK;
+
 -- a change is for this transaction at once, for others at its commit; a rollback takes it back
 BEGIN;
 SELECT chat.set_rate_limit('send', 'account', NULL, NULL);

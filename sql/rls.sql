@@ -82,12 +82,4 @@ SET LOCAL ROLE regress_parley_user;
 SET LOCAL enable_seqscan = off;
 EXPLAIN (COSTS off) SELECT content FROM chat.message WHERE seq > 1;
 ROLLBACK;
-
--- where a dump brings the policies, nothing is to be seen before
-DROP EXTENSION pg_parley CASCADE;
-SET row_security = off;
-CREATE EXTENSION pg_parley;
-SELECT count(*) FROM pg_policy;
-SELECT count(*) > 10 FROM pg_class WHERE relrowsecurity AND relnamespace = 'chat'::regnamespace;
-RESET row_security;
 DROP ROLE regress_parley_user;

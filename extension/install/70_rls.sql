@@ -27,15 +27,11 @@ GRANT SELECT ON
 	TO chat_user;
 
 -- Subqueries, so that they are asked once a statement and an index can be used.
---
--- A dump has the policies of an extension's tables as well and would stumble over ours.
--- It begins with "SET row_security = off": then they are left to it.  Row-level security
--- itself is switched on in any case, and shows nothing where there is no policy.
 DO $do$
 DECLARE
-	me         constant text := '(SELECT chat.current_account_id())';
-	mine       constant text := 'conversation_id = ANY ((SELECT chat.own_conversation_ids())::bigint[])';
-	policy     record;
+	me     constant text := '(SELECT chat.current_account_id())';
+	mine   constant text := 'conversation_id = ANY ((SELECT chat.own_conversation_ids())::bigint[])';
+	policy record;
 BEGIN
 	FOR policy IN
 		SELECT * FROM (VALUES
@@ -58,10 +54,8 @@ BEGIN
 		) AS list (table_name, condition)
 	LOOP
 		EXECUTE pg_catalog.format('ALTER TABLE chat.%I ENABLE ROW LEVEL SECURITY', policy.table_name);
-		IF pg_catalog.current_setting('row_security')::boolean THEN
-			EXECUTE pg_catalog.format('CREATE POLICY own ON chat.%I FOR SELECT TO chat_user USING (%s)',
-									  policy.table_name, policy.condition);
-		END IF;
+		EXECUTE pg_catalog.format('CREATE POLICY own ON chat.%I FOR SELECT TO chat_user USING (%s)',
+								  policy.table_name, policy.condition);
 	END LOOP;
 END
 $do$;

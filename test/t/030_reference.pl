@@ -53,13 +53,13 @@ for my $sqlstate (sort keys %error)
 {
 	like $text, qr/^\| `$sqlstate` \| `$error{$sqlstate}` \|/m, "$error{$sqlstate} is in the table";
 }
-while ($text =~ /`(PC\d{3})` (\w+)/g)
-{
-	is $2, $error{$1} // 'nothing', "$1 is called so" if ($error{$1} // '') ne $2;
-}
 my %code = reverse %error;
 for my $list ($text =~ /^Errors: (.*?)\n\n/msg)
 {
+	while ($list =~ /`(PC\d{3})` (\w+)/g)
+	{
+		is $2, $error{$1} // 'nothing', "$1 is called so" if ($error{$1} // '') ne $2;
+	}
 	$list =~ s/\([^)]*\)//g;
 	my @unknown = grep { !$code{$_} } $list =~ /`([a-z]+_\w+)`/g;
 	is "@unknown", '', "unknown in: $list" if @unknown;

@@ -241,6 +241,19 @@ static const Route routes[] = {
 	 {{"cursors", FROM_BODY, TYPE_JSON, false}, {"max_messages", FROM_BODY, TYPE_INT64, false}},
 	 NULL},
 
+	/* ---- search */
+	{METHOD_GET, "/api/v1/search", true, 200, ANSWER_JSON,
+	 {"search",
+	  ARRAY_OF("chat.search($1, $2, $3, $4, $5, coalesce($6, 20), coalesce($7, false), $8)"), 8},
+	 {{"q", FROM_QUERY, TYPE_TEXT, true}, {"conversation_id", FROM_QUERY, TYPE_INT64, false},
+	  {"from", FROM_QUERY, TYPE_TEXT, false}, {"before", FROM_QUERY, TYPE_TEXT, false},
+	  {"after", FROM_QUERY, TYPE_TEXT, false}, QUERY_LIMIT,
+	  {"newest_first", FROM_QUERY, TYPE_BOOL, false}, {"page", FROM_QUERY, TYPE_TEXT, false}},
+	 NULL},
+	{METHOD_GET, "/api/v1/search/conversations", true, 200, ANSWER_JSON,
+	 {"search_conversations", ARRAY_OF("chat.search_conversations($1, coalesce($2, 20))"), 2},
+	 {{"q", FROM_QUERY, TYPE_TEXT, true}, QUERY_LIMIT}, NULL},
+
 	/* ---- administrators */
 	{METHOD_GET, "/api/v1/audit", true, 200, ANSWER_JSON,
 	 {"audit",

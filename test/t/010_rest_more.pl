@@ -272,18 +272,23 @@ subtest sync => sub {
 		conversation_id => 'int',
 		status          => 'text',
 		seq             => 'int',
-		ver             => 'int');
+		ver             => 'int',
+		conversation    => 'null',
+		messages        => [ $SHAPES{message} ],
+		changed         => [],
+		memberships     => [],
+		positions       => [ ({ map { $_ => 'int' } qw(user_id read_seq delivered_seq) }) x 3 ]);
 	my $first = $bob->must($bob->post('/sync'));
 	is_deeply [ map { $_->{conversation_id} } @$first ], [$team], 'without cursors: all';
 	is $first->[0]{status}, 'reset', 'from the beginning';
 	is_deeply [ sort keys %{ $first->[0] } ],
-	  [ sort keys %info, qw(conversation messages changed memberships positions) ], 'keys';
+	  [ sort keys %info ], 'keys';
 
 	my %cursors = ($team => { map { $_ => $first->[0]{$_} } qw(seq ver) });
 	is_deeply $bob->must($bob->post('/sync', { cursors => \%cursors })), [], 'nothing is new';
 	my $seq = $alice->say($team, 'news')->{seq};
 	my $news = $bob->must($bob->post('/sync', { cursors => \%cursors, max_messages => 10 }))->[0];
-	is_deeply { map { $_ => shape($news->{$_}) } keys %info }, \%info, 'shape';
+	is_deeply shape($news), \%info, 'shape';
 	is $news->{status}, 'complete', 'up to date';
 	is_deeply [ map { $_->{content} } @{ $news->{messages} } ], ['news'], 'what is new';
 	patch($alice, "/conversations/$team/messages/$seq", { content => 'changed' });
@@ -293,6 +298,37 @@ subtest sync => sub {
 	refuses $bob->post('/sync', { cursors => [] }), 422, 'wrong_type', 'an array';
 	refuses $bob->post('/sync', { cursors => { x => 1 } }), 422, 'invalid_argument', 'no cursors';
 	refuses $bob->post('/sync', { max_messages => 0 }), 422, 'invalid_argument', 'no messages';
+};
+
+# ---- search
+
+subtest search => sub {
+	my $seq = $alice->say($team, 'needle & haystack')->{seq};
+	my $hits = $bob->must($bob->get('/search', q => 'needle'));
+
+	is_deeply [ sort keys %{ $hits->[0] } ], [qw(message next_page rank snippet)], 'keys';
+	is_deeply shape($hits->[0]{message}), $SHAPES{message}, 'shape of the message';
+	is $hits->[0]{message}{seq}, $seq, 'which';
+	is $hits->[0]{snippet}, '<mark>needle</mark> &amp; haystack', 'where';
+	is_deeply $bob->get('/search', q => 'needle', page => $hits->[0]{next_page})->json, [], 'page on';
+	is scalar @{ $bob->get('/search', q => 'needle', conversation_id => $team, from => 'alice', limit => 5,
+			newest_first => 'true', before => '2100-01-01', after => '2000-01-01')->json }, 1, 'with every filter';
+	is_deeply $dave->get('/search', q => 'needle')->json, [], 'not for others';
+	refuses $dave->get('/search', q => 'needle', conversation_id => $team), 404, 'conversation_not_found', 'of others';
+	refuses $bob->get('/search'), 422, 'missing_field', 'what';
+	refuses $bob->get('/search', q => 'x', limit => 0), 422, 'invalid_argument', 'limit 0';
+	refuses $bob->get('/search', q => 'x', before => 'noon?'), 422, 'invalid_argument', 'before no time';
+
+	my $found = answers $dave->get('/search/conversations', q => 'tea'), 200,
+	  [ {
+		id           => 'int',
+		is_group     => 'bool',
+		name         => 'text',
+		is_public    => 'bool',
+		joined       => 'bool',
+		member_count => 'int'
+	  } ], 'conversations';
+	is $found->[0]{id}, $team, 'a public one';
 };
 
 # ---- administrators
@@ -378,7 +414,7 @@ subtest unauthenticated => sub {
 		[ DELETE => "/conversations/$team/messages/1/pin" ], [ GET => "/conversations/$team/pins" ],
 		[ GET => "/conversations/$team/mentions" ],
 		[ POST => "/conversations/$team/messages/1/report", { reason => 'x' } ], [ POST => '/sync', {} ],
-		[ GET => '/audit' ], [ GET => '/reports' ], [ POST => '/reports/1/close', { decision => 'x' } ])
+		[ GET => '/search?q=x' ], [ GET => '/search/conversations?q=x' ], [ GET => '/audit' ], [ GET => '/reports' ], [ POST => '/reports/1/close', { decision => 'x' } ])
 	{
 		my ($method, $path, $body) = @$call;
 		refuses $nobody->call($method => $path, body => $body), 401, 'unauthenticated', "$method $path";

@@ -290,7 +290,7 @@ answer_rows(Connection *connection, const PgReply *reply)
 					   pgreply_int64(reply, 0, 1, 0));
 		return;
 	}
-	if (route->answer == ANSWER_EMPTY)
+	if (route->answer == ANSWER_EMPTY || pgreply_is_null(reply, 0, column))
 	{
 		answer(connection, status, NULL, "");
 		return;

@@ -15,7 +15,7 @@
 #include "util.h"
 #include "walfeed.h"
 
-#define ROUTE_PARAMS_MAX 8
+#define ROUTE_PARAMS_MAX 9 /* with the end */
 #define ROUTE_SEGMENTS_MAX 8
 
 typedef enum ParamFrom
@@ -29,9 +29,12 @@ typedef enum ParamFrom
 typedef enum ParamType
 {
 	TYPE_TEXT,
+	TYPE_CLEARABLE, /* a text to change: null is the empty one, absent is NULL */
 	TYPE_INT64,
+	TYPE_BOOL,
 	TYPE_UUID,
-	TYPE_TEXTS /* an array of strings */
+	TYPE_TEXTS, /* an array of strings */
+	TYPE_JSON	/* an object, as it is */
 } ParamType;
 
 typedef struct RouteParam
@@ -46,7 +49,7 @@ typedef struct RouteParam
 typedef enum RouteAnswer
 {
 	ANSWER_JSON,  /* the body; then perhaps a boolean: not a new thing, so status 200 */
-	ANSWER_GRANT, /* error code or NULL, retry_after_s, the body */
+	ANSWER_GRANT, /* error code or NULL, retry_after_s, the body (NULL: none) */
 	ANSWER_EMPTY, /* does not matter: there is no body */
 	ANSWER_LOCAL  /* no statement: `local` makes it */
 } RouteAnswer;

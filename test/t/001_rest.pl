@@ -326,8 +326,8 @@ subtest 'no such thing' => sub {
 	refuses $alice->get('/nothing'), 404, 'not_found', 'path';
 	refuses $alice->get('/users/bob'), 404, 'not_found', 'an id that is none';
 	refuses $alice->call(GET => 'root:/api/v2/auth/me'), 404, 'not_found', 'version';
-	my $refused = $alice->delete('/auth/me');
-	refuses $refused, 405, 'method_not_allowed', 'DELETE me';
+	my $refused = $alice->delete('/auth/profile');
+	refuses $refused, 405, 'method_not_allowed', 'DELETE profile';
 	is $refused->header('Allow'), 'GET, HEAD', 'what is allowed';
 	is $alice->call(PUT => "/conversations/$team/messages", body => {})->header('Allow'),
 	  'GET, HEAD, POST', 'what else is allowed';

@@ -98,6 +98,49 @@ test_arrays(void)
 }
 
 static void
+test_clearable(void)
+{
+	found(METHOD_PATCH, "/api/v1/auth/me");
+	ok(reads("", "{\"bio\":null,\"avatar_url\":\"/a.png\"}"), "a text to change");
+	ok(!arguments.params[0].value, "absent: it stays");
+	is_text(arguments.params[1].value, "", "null: it goes");
+	is_text(arguments.params[2].value, "/a.png", "else it is set");
+	route_free_arguments(&arguments);
+	ok(!reads("", "{\"bio\":false}") && refusal.id == PROBLEM_WRONG_TYPE, "to text only");
+	route_free_arguments(&arguments);
+}
+
+static void
+test_booleans(void)
+{
+	found(METHOD_PATCH, "/api/v1/conversations/7");
+	ok(reads("", "{\"is_public\":false}"), "a boolean");
+	is_text(arguments.params[2].value, "false", "as PostgreSQL writes it");
+	route_free_arguments(&arguments);
+	ok(!reads("", "{\"is_public\":\"true\"}") && refusal.id == PROBLEM_WRONG_TYPE,
+	   "text for a boolean");
+	route_free_arguments(&arguments);
+	found(METHOD_GET, "/api/v1/reports");
+	ok(reads("also_closed=true\0", ""), "one in a query");
+	is_text(arguments.params[0].value, "true", "is the same");
+	route_free_arguments(&arguments);
+	ok(!reads("also_closed=1\0", "") && refusal.id == PROBLEM_WRONG_TYPE, "a number for one");
+	route_free_arguments(&arguments);
+}
+
+static void
+test_objects(void)
+{
+	found(METHOD_POST, "/api/v1/sync");
+	ok(reads("", "{\"cursors\":{\"7\": {\"seq\": 1, \"ver\": 2}}}"), "an object");
+	is_text(arguments.params[0].value, "{\"7\":{\"seq\":1,\"ver\":2}}", "as it is");
+	route_free_arguments(&arguments);
+	ok(!reads("", "{\"cursors\":\"{}\"}") && refusal.id == PROBLEM_WRONG_TYPE,
+	   "text for an object");
+	route_free_arguments(&arguments);
+}
+
+static void
 test_queries(void)
 {
 	found(METHOD_GET, "/api/v1/conversations/7/messages");
@@ -120,6 +163,9 @@ main(void)
 	test_matching();
 	test_bodies();
 	test_arrays();
+	test_clearable();
+	test_booleans();
+	test_objects();
 	test_queries();
 	return done_testing();
 }

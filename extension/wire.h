@@ -46,8 +46,7 @@
 	X(REFRESH_REUSED, "PC006", 401, "refresh_reused", "The refresh token was used before") \
 	X(THROTTLED, "PC007", 429, "throttled", "Too many requests") \
 	X(BUSY, "PC008", 503, "busy", "Too busy just now") \
-	X(CONVERSATION_BUSY, "PC009", 503, "conversation_busy", \
-	  "A transaction that is still open has sent in the conversation") \
+	X(CONVERSATION_BUSY, "PC009", 503, "conversation_busy", "A transaction is in the way") \
 	X(FORBIDDEN, "PC010", 403, "forbidden", "Not allowed") \
 	X(BANNED, "PC011", 403, "banned", "Banned from the conversation") \
 	X(MUTED, "PC012", 403, "muted", "Muted in the conversation") \

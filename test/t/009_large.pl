@@ -10,6 +10,7 @@ use Parley;
 my $many   = 20_000;
 my $parley = Parley->start(flags => { 'max-outbox-bytes' => 64 * 1024 * 1024 });
 my ($alice, $bob) = $parley->signup(qw(alice bob));
+$parley->sql("SELECT chat.set_rate_limit('send', 'account', NULL, NULL)");
 my $large  = $alice->group('large', $bob);
 my $other  = $alice->group('other', $bob);
 my $socket = $bob->connect;

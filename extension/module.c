@@ -12,6 +12,7 @@
 #include "client.h"
 #include "compat.h"
 #include "content.h"
+#include "drop.h"
 #include "fmgr.h"
 #include "hashslot.h"
 #include "identity.h"
@@ -40,5 +41,6 @@ _PG_init(void)
 	ContentInit();
 	AttachmentInit();
 	SearchInit();
+	DropInit();
 	ParleyReservePrefix("pg_parley");
 }

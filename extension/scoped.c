@@ -60,9 +60,23 @@ FollowSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId
 	}
 }
 
+static bool
+IsRegistered(const Scoped *scoped)
+{
+	for (const Scoped *known = all; known; known = known->next)
+	{
+		if (known == scoped)
+			return true;
+	}
+	return false;
+}
+
+/* An initialisation that failed is tried again at the next use of the library. */
 void
 ScopedInit(Scoped *scoped)
 {
+	if (IsRegistered(scoped))
+		return;
 	if (all == NULL)
 	{
 		RegisterXactCallback(ForgetAtTransactionEnd, NULL);

@@ -19,7 +19,7 @@ typedef struct Scoped
 	struct Scoped *next;
 } Scoped;
 
-/* Registers it; called once, from _PG_init. */
+/* Registers it; called from _PG_init. */
 extern void ScopedInit(Scoped *scoped);
 
 /* The value that holds now, NULL if there is none. */

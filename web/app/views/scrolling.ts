@@ -31,7 +31,8 @@ export function useScrolling(first: string, rows: unknown, nearStart: () => void
   };
 
   const onScroll = () => {
-    const element = box.current!;
+    const element = box.current;
+    if (element === null) return; // the event came after the list had gone
     atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight < END_PX;
     if (element.scrollTop < START_PX) nearStart();
   };

@@ -80,14 +80,25 @@ IsUnplanned(SpiQuery *query)
 	return !source->is_valid || source->gplan == NULL || !source->gplan->is_valid;
 }
 
-/* For what is planned before EndPlanning(); an error ends it too. */
+static void
+SetForPlanning(const char *name)
+{
+	(void) set_config_option(name, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
+ * For what is planned before EndPlanning(); an error ends it too.  Where a small table
+ * has no index that helps, it is scanned after all, at the price of a scan that is
+ * out of the question: enough to have a statement of a millisecond compiled.
+ */
 static int
 BeginPlanning(void)
 {
 	int level = NewGUCNestLevel();
 
-	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	SetForPlanning("enable_seqscan");
+	SetForPlanning("jit");
 	return level;
 }
 

@@ -161,7 +161,19 @@ suite_browser()
 
 suite_leftovers()
 {
-	step "nothing still runs" nothing_runs_here
+	step "nothing still runs" soon nothing_runs_here
+}
+
+# soon COMMAND...: does it hold within five seconds?  A script that was told to stop leaves
+# the short sleep behind that it was in.
+soon()
+{
+	local deadline=$((SECONDS + 5))
+
+	until "$@" >"$work/soon"; do
+		[ "$SECONDS" -lt "$deadline" ] || { cat "$work/soon"; return 1; }
+		sleep 0.1
+	done
 }
 
 # Of this user's processes in the scratch folder only this one and its parents remain.

@@ -25,13 +25,13 @@ browserTest("on a phone the list and the chat are two screens, with a way back",
   assert.equal(await sticksOut(page), 0);
   await entry.click();
   await stored(page, "message 4");
-  assert.equal(await entry.isVisible(), false);
+  await entry.waitFor({ state: "hidden" });
   assert.equal(await sticksOut(page), 0);
   await say(page, `a long one: ${"unbreakable".repeat(30)}`);
   assert.equal(await sticksOut(page), 0);
   await page.getByRole("button", { name: "Back to conversations" }).click();
-  assert.equal(await composer(page).isVisible(), false);
-  assert.equal(await entry.isVisible(), true);
+  await composer(page).waitFor({ state: "hidden" });
+  await entry.waitFor();
   await until(page, () => document.activeElement.dataset.testid === "conversation");
   await entry.click();
   await page.goBack();

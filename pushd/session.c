@@ -1,10 +1,9 @@
 /*
  * session.c
- *	  One WebSocket client: its state, its outbox, its deadlines.
+ *	  One WebSocket client: its state, its deadlines, its life.
  *
- * A Session owns its queue of event references, its gaps and, while the database is
- * asked, its token; all of that goes when the socket does.  The struct itself stays
- * until the last reference is dropped.
+ * A Session owns its outbox and its login; both go when the socket does.  The struct
+ * itself stays until the last reference is dropped.
  */
 #include "session.h"
 
@@ -12,19 +11,18 @@
 #include <string.h>
 
 #include "log.h"
+#include "login.h"
 #include "metrics.h"
-#include "pgarray.h"
+#include "outbox.h"
 
-#define CLOSE_TIMEOUT_MS 5000	/* for the outbox and the close frame to go out */
-#define JOINT_BYTES (16 * 1024) /* events are joined in frames up to this size */
-#define REQUESTS_MAX 256		/* of one client under way: stop reading */
-#define REQUESTS_RESUME 128		/* and go on */
-#define GAPS_MAX 256			/* conversations with a gap */
-#define REQUEST_ID_MAX 64
+#define CLOSE_TIMEOUT_MS 5000 /* for the outbox and the close frame to go out */
+#define REQUESTS_MAX 256	  /* of one client under way: stop reading */
+#define REQUESTS_RESUME 128	  /* and go on */
 
 struct Sessions
 {
 	SessionsOptions options;
+	LoginOptions login;
 	bool streaming;
 	ListNode sessions;
 	size_t count;
@@ -47,24 +45,13 @@ struct Session
 	bool heard;
 	bool pinged;
 	bool reading;
-	bool overflowed;
 	int requests;
 
 	TimerEntry deadline;  /* of the state: auth, token, close */
 	TimerEntry heartbeat; /* while LIVE */
 
-	char *token; /* for the question to the database */
-	char request_id[REQUEST_ID_MAX + 1];
-	bool has_request_id;
-	PgRequest *question;
-	HubSnapshot snapshot;
-
-	Event **queue; /* ring; NULL while empty */
-	size_t queue_first;
-	size_t queue_count;
-	size_t queue_capacity;
-	size_t queue_bytes;
-	Map gaps; /* conversation id → first missing seq + 1, as a pointer */
+	Login login;
+	Outbox outbox;
 };
 
 static const struct
@@ -76,14 +63,6 @@ static const struct
 	SESSION_CLOSES(SESSION_CLOSE_ROW)
 #undef SESSION_CLOSE_ROW
 };
-
-static const PgStatement gateway_connect = {
-	"gateway_connect",
-	"SELECT account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids, vers,"
-	" snapshot_xmin FROM chat.gateway_connect($1)",
-	1};
-
-static void session_ask(Session *session);
 
 int
 session_close_code(SessionClose close)
@@ -97,157 +76,13 @@ session_close_reason(SessionClose close)
 	return closes[close].reason;
 }
 
-/* ---- outbox ------------------------------------------------------------- */
-
-static void
-queue_push(Session *session, Event *event)
-{
-	if (session->queue_count == session->queue_capacity)
-	{
-		size_t capacity = session->queue_capacity ? session->queue_capacity * 2 : 8;
-		Event **queue = xreallocarray(NULL, capacity, sizeof(Event *));
-
-		for (size_t i = 0; i < session->queue_count; i++)
-			queue[i] = session->queue[(session->queue_first + i) % session->queue_capacity];
-		free(session->queue);
-		session->queue = queue;
-		session->queue_first = 0;
-		session->queue_capacity = capacity;
-	}
-	session->queue[(session->queue_first + session->queue_count++) % session->queue_capacity] =
-		event_ref(event);
-	session->queue_bytes += event->length;
-	metric_add(METRIC_OUTBOX_BYTES, event->length);
-}
-
-static Event *
-queue_peek(const Session *session)
-{
-	return session->queue_count > 0 ? session->queue[session->queue_first] : NULL;
-}
-
-static void
-queue_pop(Session *session)
-{
-	Event *event = queue_peek(session);
-
-	session->queue_first = (session->queue_first + 1) % session->queue_capacity;
-	session->queue_count--;
-	session->queue_bytes -= event->length;
-	metric_add(METRIC_OUTBOX_BYTES, -(int64_t) event->length);
-	event_unref(event);
-}
-
-/* An idle connection keeps no queue. */
-static void
-queue_release(Session *session)
-{
-	while (session->queue_count > 0)
-		queue_pop(session);
-	free(session->queue);
-	session->queue = NULL;
-	session->queue_first = session->queue_capacity = 0;
-}
-
-static bool
-write_frame(Session *session, Event *event)
-{
-	metric_add(METRIC_FRAMES_SENT, 1);
-	metric_add(METRIC_BYTES_SENT, event->length);
-	if (session->transport->write(session->socket, event))
-		return true;
-	session->transport->abort(session->socket);
-	return false;
-}
-
-/* The next frame: the first event alone, or it and those behind it joined. */
-static bool
-write_next(Session *session)
-{
-	Event *event = queue_peek(session);
-	Event *joint = session->owner->joint;
-	bool written;
-
-	if (session->queue_count == 1 || event->length > JOINT_BYTES)
-	{
-		written = write_frame(session, event);
-		queue_pop(session);
-		return written;
-	}
-	joint->length = 0;
-	while ((event = queue_peek(session)) && event_append(joint, JOINT_BYTES, event))
-		queue_pop(session);
-	return write_frame(session, joint);
-}
-
-/* ---- gaps: what did not fit --------------------------------------------- */
-
-/*
- * Remembers that events of the conversation were left out: from which seq on, or
- * 0 when no message was among them.
- */
-static bool
-gap_note(Session *session, const Event *event)
-{
-	intptr_t from = event->kind == PARLEY_EVENT_MESSAGE ? (intptr_t) event->number : 0;
-	intptr_t known = (intptr_t) map_get(&session->gaps, event->conversation_id);
-
-	if (event->conversation_id == 0 || session->gaps.count >= GAPS_MAX)
-		return false;
-	if (known == 0 || (known == 1 && from > 0))
-		map_put(&session->gaps, event->conversation_id, (void *) (from + 1));
-	return true;
-}
-
-static void
-gaps_send(Session *session)
-{
-	size_t cursor = 0;
-	int64_t conversation_id;
-	void *from;
-	Buffer text = BUFFER_EMPTY;
-
-	while ((from = map_next(&session->gaps, &cursor, &conversation_id)))
-	{
-		Event *event;
-
-		buffer_reset(&text);
-		buffer_printf(&text, "{\"type\":\"gap\",\"conversation_id\":%lld,\"from\":%lld}",
-					  (long long) conversation_id, (long long) (intptr_t) from - 1);
-		event = event_reply(&text);
-		queue_push(session, event);
-		event_unref(event);
-	}
-	buffer_free(&text);
-	map_free(&session->gaps);
-	session->gaps = (Map){0};
-	session->overflowed = false;
-}
-
 /* ---- states ------------------------------------------------------------- */
-
-static void
-login_forget(Session *session)
-{
-	if (session->token)
-	{
-		secure_zero(session->token, strlen(session->token));
-		free(session->token);
-		session->token = NULL;
-	}
-	if (session->question)
-	{
-		pgpool_cancel(session->question);
-		session->question = NULL;
-	}
-	hub_snapshot_end(session->owner->options.hub, &session->snapshot);
-}
 
 static void
 enter_closing(Session *session)
 {
 	timer_cancel(&session->heartbeat);
-	login_forget(session);
+	login_forget(&session->login);
 	timer_arm(session->owner->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
 	session->transport->want_writable(session->socket);
 }
@@ -257,10 +92,9 @@ enter_closed(Session *session)
 {
 	timer_cancel(&session->heartbeat);
 	timer_cancel(&session->deadline);
-	login_forget(session);
+	login_forget(&session->login);
 	hub_disconnect(session->owner->options.hub, &session->connection);
-	queue_release(session);
-	map_free(&session->gaps);
+	outbox_clear(&session->outbox);
 	session->socket = NULL;
 	list_remove(&session->node);
 	session->owner->count--;
@@ -293,7 +127,7 @@ session_move(Session *session, SessionState to)
 		case SESSION_WAITING:
 			break;
 		case SESSION_ASKING:
-			session_ask(session);
+			login_ask(&session->login);
 			break;
 		case SESSION_LIVE:
 			enter_live(session);
@@ -317,17 +151,25 @@ session_close(Session *session, SessionClose why)
 	session_move(session, SESSION_CLOSING);
 }
 
+/* A client that does not take what cannot be left out. */
 static void
-overflow(Session *session, const Event *event)
+close_as_slow(Session *session)
 {
-	metric_add(METRIC_FRAMES_DROPPED, 1);
-	if (event->kind == EVENT_KIND_REPLY || (event->conversation_id && !gap_note(session, event)))
-	{
-		queue_release(session);
-		session_close(session, SESSION_CLOSE_SLOW_CONSUMER);
-	}
-	else
-		session->overflowed = true;
+	outbox_clear(&session->outbox);
+	session_close(session, SESSION_CLOSE_SLOW_CONSUMER);
+}
+
+/* ---- out ---------------------------------------------------------------- */
+
+static bool
+write_frame(Session *session, Event *event)
+{
+	metric_add(METRIC_FRAMES_SENT, 1);
+	metric_add(METRIC_BYTES_SENT, event->length);
+	if (session->transport->write(session->socket, event))
+		return true;
+	session->transport->abort(session->socket);
+	return false;
 }
 
 static void
@@ -337,43 +179,50 @@ session_send(Session *session, Event *event)
 
 	if (session->state >= SESSION_CLOSING)
 		return;
-	if (session->queue_count == 0 && !session->overflowed && !transport->is_choked(session->socket))
-		write_frame(session, event);
-	else if (session->overflowed ||
-			 session->queue_bytes + event->length > session->owner->options.max_outbox_bytes)
-		overflow(session, event);
-	else
+	if (outbox_is_empty(&session->outbox) && !transport->is_choked(session->socket))
 	{
-		queue_push(session, event);
-		transport->want_writable(session->socket);
+		write_frame(session, event);
+		return;
+	}
+	switch (outbox_put(&session->outbox, event, session->owner->options.max_outbox_bytes))
+	{
+		case OUTBOX_QUEUED:
+			transport->want_writable(session->socket);
+			break;
+		case OUTBOX_DROPPED:
+			break;
+		case OUTBOX_FULL:
+			close_as_slow(session);
+			break;
 	}
 }
 
 void
 session_writable(Session *session)
 {
-	while (session->queue_count > 0 || session->gaps.count > 0)
+	Event *frame;
+
+	while (!session->transport->is_choked(session->socket))
 	{
-		if (session->transport->is_choked(session->socket))
-		{
-			session->transport->want_writable(session->socket);
+		bool written;
+
+		frame = outbox_next(&session->outbox, session->owner->joint);
+		if (!frame)
 			return;
-		}
-		if (session->queue_count == 0)
-			gaps_send(session);
-		if (!write_next(session))
+		written = write_frame(session, frame);
+		event_unref(frame);
+		if (!written)
 			return;
 		session->heard = true; /* it takes what it gets */
 	}
-	queue_release(session);
-	session->overflowed = false;
+	session->transport->want_writable(session->socket);
 }
 
 bool
 session_wants_close(const Session *session, SessionClose *why)
 {
 	*why = session->close;
-	return session->state == SESSION_CLOSING && session->queue_count == 0;
+	return session->state == SESSION_CLOSING && session->outbox.count == 0;
 }
 
 /* ---- timers ------------------------------------------------------------- */
@@ -412,10 +261,9 @@ on_heartbeat(TimerEntry *entry)
 {
 	Session *session = container_of(entry, Session, heartbeat);
 
-	if (session->overflowed)
+	if (outbox_has_overflowed(&session->outbox))
 	{
-		queue_release(session);
-		session_close(session, SESSION_CLOSE_SLOW_CONSUMER);
+		close_as_slow(session);
 		return;
 	}
 	if (session->pinged && !session->heard)
@@ -441,21 +289,22 @@ session_heard(Session *session)
 /* ---- login -------------------------------------------------------------- */
 
 static void
-send_welcome(Session *session, const char *user, int64_t session_number, int64_t expires_in_s)
+send_welcome(Session *session, const LoginGrant *grant)
 {
+	const char *request_id = login_request_id(&session->login);
 	Buffer text = BUFFER_EMPTY;
 
 	buffer_append_string(&text, "{\"type\":\"welcome\"");
-	if (session->has_request_id)
+	if (request_id)
 	{
 		buffer_append_string(&text, ",\"id\":");
-		buffer_append_json(&text, session->request_id, strlen(session->request_id));
+		buffer_append_json(&text, request_id, strlen(request_id));
 	}
 	buffer_printf(&text,
 				  ",\"user\":%s,\"session_id\":%lld,\"heartbeat_s\":%lld,\"expires_in_s\":%lld}",
-				  user, (long long) session_number,
+				  grant->user, (long long) grant->session_id,
 				  (long long) session->owner->options.heartbeat_ms / 1000,
-				  (long long) expires_in_s);
+				  (long long) grant->expires_in_s);
 	session_reply(session, &text);
 	buffer_free(&text);
 }
@@ -481,154 +330,60 @@ close_of_problem(ProblemId id)
 
 /* A live client keeps what it has: until then its older token is good. */
 static void
-login_refused(Session *session, ProblemId id, const char *message)
+on_refused(Login *login, ProblemId id, const char *message)
 {
-	session_problem(session, id, session->has_request_id ? session->request_id : NULL, message);
+	Session *session = container_of(login, Session, login);
+
+	session_problem(session, id, login_request_id(login), message);
 	if (session->state == SESSION_LIVE && id != PROBLEM_SESSION_REVOKED)
-		login_forget(session);
+		login_forget(login);
 	else
 		session_close(session, close_of_problem(id));
 }
 
-/* The two arrays of chat.gateway_connect; false when they are not what they should be. */
-static bool
-read_memberships(const PgReply *reply, Buffer *members)
-{
-	Buffer ids = BUFFER_EMPTY;
-	Buffer vers = BUFFER_EMPTY;
-	bool good = pgarray_parse_int64(pgreply_value(reply, 0, 4), &ids) &&
-				pgarray_parse_int64(pgreply_value(reply, 0, 5), &vers) && ids.length == vers.length;
-
-	for (size_t at = 0; good && at < ids.length; at += sizeof(int64_t))
-	{
-		HubMembership row;
-
-		memcpy(&row.conversation_id, ids.data + at, sizeof(int64_t));
-		memcpy(&row.ver, vers.data + at, sizeof(int64_t));
-		buffer_append(members, &row, sizeof(row));
-	}
-	buffer_free(&ids);
-	buffer_free(&vers);
-	return good;
-}
-
-static HubResult
-login_connect(Session *session, const PgReply *reply, const Buffer *members)
-{
-	HubLogin login = {.account_id = pgreply_int64(reply, 0, 0, 0),
-					  .session_id = pgreply_int64(reply, 0, 1, 0),
-					  .scope = session->scope,
-					  .snapshot_xmin = pgreply_int64(reply, 0, 6, 0),
-					  .members = (const HubMembership *) (void *) members->data,
-					  .count = members->length / sizeof(HubMembership)};
-
-	return hub_connect(session->owner->options.hub, &session->connection, &session->snapshot,
-					   &login);
-}
-
 static void
-login_done(Session *session, const PgReply *reply)
+on_granted(Login *login, const LoginGrant *grant)
 {
-	int64_t expires_in_s = pgreply_int64(reply, 0, 2, 0) - wall_us() / 1000000;
+	Session *session = container_of(login, Session, login);
 
-	if (expires_in_s <= 0)
-	{
-		login_refused(session, PROBLEM_TOKEN_EXPIRED, "The token has expired");
-		return;
-	}
 	session_move(session, SESSION_LIVE);
-	timer_arm(session->owner->options.wheel, &session->deadline, expires_in_s * 1000);
-	send_welcome(session, pgreply_value(reply, 0, 3), pgreply_int64(reply, 0, 1, 0), expires_in_s);
-	login_forget(session);
+	timer_arm(session->owner->options.wheel, &session->deadline, grant->expires_in_s * 1000);
+	send_welcome(session, grant);
+	login_forget(login);
+}
+
+/* Asks as soon as the feed streams. */
+static void
+session_wait(Session *session)
+{
+	session_move(session, SESSION_WAITING);
+	if (session->owner->streaming)
+		session_move(session, SESSION_ASKING);
 }
 
 static void
-login_use(Session *session, const PgReply *reply, const Buffer *members)
+on_stale(Login *login)
 {
-	int64_t account_id = session_account_id(session);
-
-	if (account_id != 0 && account_id != pgreply_int64(reply, 0, 0, 0))
-	{
-		login_refused(session, PROBLEM_FORBIDDEN, "The token is of another account");
-		return;
-	}
-	switch (login_connect(session, reply, members))
-	{
-		case HUB_CONNECTED:
-			login_done(session, reply);
-			break;
-		case HUB_STALE:
-			session_move(session, SESSION_WAITING);
-			if (session->owner->streaming)
-				session_move(session, SESSION_ASKING);
-			break;
-		case HUB_SESSION_REVOKED:
-			login_refused(session, PROBLEM_SESSION_REVOKED, "The session has ended");
-			break;
-		case HUB_ACCOUNT_CLOSED:
-			session_close(session, SESSION_CLOSE_ACCOUNT_CLOSED);
-			break;
-	}
+	session_wait(container_of(login, Session, login));
 }
 
-static void
-login_failed(Session *session, const PgReply *reply)
-{
-	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
-
-	if (pgreply_ok(reply))
-		id = PROBLEM_INTERNAL;
-	if (id == PROBLEM_INTERNAL)
-		log_error_id(session->id, "gateway_connect: %s %s", pgreply_sqlstate(reply),
-					 pgreply_message(reply));
-	login_refused(session, id, problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
-}
-
-static void
-on_login(void *arg, const PgReply *reply)
-{
-	Session *session = arg;
-	Buffer members = BUFFER_EMPTY;
-
-	session->question = NULL;
-	if (pgreply_rows(reply) == 1 && read_memberships(reply, &members))
-		login_use(session, reply, &members);
-	else
-		login_failed(session, reply);
-	buffer_free(&members);
-}
-
-static void
-session_ask(Session *session)
-{
-	PgParam param = {session->token, strlen(session->token)};
-	PgCall call = {&gateway_connect, &param};
-
-	hub_snapshot_begin(session->owner->options.hub, &session->snapshot);
-	session->question = pgpool_request(session->owner->options.pool, &call, 1, on_login, session);
-}
+static const LoginHandlers login_handlers = {on_granted, on_refused, on_stale};
 
 void
 session_authenticate(Session *session, const char *token, const char *request_id)
 {
 	if (session->state >= SESSION_CLOSING)
 		return;
-	if (session->token)
+	if (login_is_under_way(&session->login))
 	{
 		session_problem(session, PROBLEM_INVALID_FRAME, request_id, "Another login is under way");
 		return;
 	}
-	session->token = xstrdup(token);
-	session->has_request_id = request_id != NULL;
-	string_copy(session->request_id, sizeof(session->request_id), request_id ? request_id : "");
+	login_begin(&session->login, token, request_id);
 	if (session->state == SESSION_LIVE)
-		session_ask(session);
+		login_ask(&session->login);
 	else
-	{
-		session_move(session, SESSION_WAITING);
-		if (session->owner->streaming)
-			session_move(session, SESSION_ASKING);
-	}
+		session_wait(session);
 }
 
 /* ---- hub ---------------------------------------------------------------- */
@@ -710,7 +465,7 @@ sessions_open(Sessions *sessions, const SessionTransport *transport, void *socke
 	session->id = ++sessions->last_id;
 	session->references = 1;
 	session->reading = true;
-	list_init(&session->snapshot.node);
+	login_init(&session->login, &sessions->login, &session->connection, scope, session->id);
 	timer_init(&session->deadline, on_deadline);
 	timer_init(&session->heartbeat, on_heartbeat);
 	list_init(&session->node);
@@ -773,7 +528,8 @@ sessions_create(const SessionsOptions *options)
 	Sessions *sessions = xcalloc(1, sizeof(Sessions));
 
 	sessions->options = *options;
-	sessions->joint = event_joint(JOINT_BYTES);
+	sessions->login = (LoginOptions){options->pool, options->hub, &login_handlers};
+	sessions->joint = event_joint(OUTBOX_JOINT_BYTES);
 	list_init(&sessions->sessions);
 	return sessions;
 }

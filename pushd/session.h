@@ -1,6 +1,6 @@
 /*
  * session.h
- *	  One WebSocket client: its state, its outbox, its deadlines.
+ *	  One WebSocket client: its state, its deadlines, its life.
  *
  * The socket is behind a SessionTransport, so this file knows no libwebsockets.
  * Every change of state goes through one function (session_move in session.c):

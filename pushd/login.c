@@ -1,0 +1,186 @@
+/*
+ * login.c
+ *	  Who a connection belongs to: its token, the question to the database, and the
+ *	  answer taken over by the hub.
+ */
+#include "login.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "pgarray.h"
+
+static const PgStatement gateway_connect = {
+	"gateway_connect",
+	"SELECT account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids, vers,"
+	" snapshot_xmin FROM chat.gateway_connect($1)",
+	1};
+
+static void
+refuse(Login *login, ProblemId id, const char *message)
+{
+	login->options->handlers->refused(login, id, message);
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
+/* The two arrays of chat.gateway_connect; false when they are not what they should be. */
+static bool
+read_memberships(const PgReply *reply, Buffer *members)
+{
+	Buffer ids = BUFFER_EMPTY;
+	Buffer vers = BUFFER_EMPTY;
+	bool good = pgarray_parse_int64(pgreply_value(reply, 0, 4), &ids) &&
+				pgarray_parse_int64(pgreply_value(reply, 0, 5), &vers) && ids.length == vers.length;
+
+	for (size_t at = 0; good && at < ids.length; at += sizeof(int64_t))
+	{
+		HubMembership row;
+
+		memcpy(&row.conversation_id, ids.data + at, sizeof(int64_t));
+		memcpy(&row.ver, vers.data + at, sizeof(int64_t));
+		buffer_append(members, &row, sizeof(row));
+	}
+	buffer_free(&ids);
+	buffer_free(&vers);
+	return good;
+}
+
+static HubResult
+connect_to_hub(Login *login, const PgReply *reply, const Buffer *members)
+{
+	HubLogin as = {.account_id = pgreply_int64(reply, 0, 0, 0),
+				   .session_id = pgreply_int64(reply, 0, 1, 0),
+				   .scope = login->scope,
+				   .snapshot_xmin = pgreply_int64(reply, 0, 6, 0),
+				   .members = (const HubMembership *) (void *) members->data,
+				   .count = members->length / sizeof(HubMembership)};
+
+	return hub_connect(login->options->hub, login->connection, &login->snapshot, &as);
+}
+
+static void
+grant(Login *login, const PgReply *reply)
+{
+	LoginGrant granted = {.session_id = pgreply_int64(reply, 0, 1, 0),
+						  .expires_in_s = pgreply_int64(reply, 0, 2, 0) - wall_us() / 1000000,
+						  .user = pgreply_value(reply, 0, 3)};
+
+	if (granted.expires_in_s <= 0)
+		refuse(login, PROBLEM_TOKEN_EXPIRED, "The token has expired");
+	else
+		login->options->handlers->granted(login, &granted);
+}
+
+static void
+use_answer(Login *login, const PgReply *reply, const Buffer *members)
+{
+	int64_t account_id = hub_account_id(login->connection);
+
+	if (account_id != 0 && account_id != pgreply_int64(reply, 0, 0, 0))
+	{
+		refuse(login, PROBLEM_FORBIDDEN, "The token is of another account");
+		return;
+	}
+	switch (connect_to_hub(login, reply, members))
+	{
+		case HUB_CONNECTED:
+			grant(login, reply);
+			break;
+		case HUB_STALE:
+			login->options->handlers->stale(login);
+			break;
+		case HUB_SESSION_REVOKED:
+			refuse(login, PROBLEM_SESSION_REVOKED, "The session has ended");
+			break;
+		case HUB_ACCOUNT_CLOSED:
+			login->connection->end(login->connection, HUB_END_ACCOUNT_CLOSED);
+			break;
+	}
+}
+
+static void
+fail(Login *login, const PgReply *reply)
+{
+	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
+
+	if (pgreply_ok(reply))
+		id = PROBLEM_INTERNAL;
+	if (id == PROBLEM_INTERNAL)
+		log_error_id(login->log_id, "gateway_connect: %s %s", pgreply_sqlstate(reply),
+					 pgreply_message(reply));
+	refuse(login, id, problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
+}
+
+static void
+on_answer(void *arg, const PgReply *reply)
+{
+	Login *login = arg;
+	Buffer members = BUFFER_EMPTY;
+
+	login->question = NULL;
+	if (pgreply_rows(reply) == 1 && read_memberships(reply, &members))
+		use_answer(login, reply, &members);
+	else
+		fail(login, reply);
+	buffer_free(&members);
+}
+
+/* ---- the question ------------------------------------------------------- */
+
+void
+login_init(Login *login, const LoginOptions *options, HubConnection *connection, int64_t scope,
+		   uint64_t log_id)
+{
+	*login =
+		(Login){.options = options, .connection = connection, .scope = scope, .log_id = log_id};
+	list_init(&login->snapshot.node);
+}
+
+void
+login_begin(Login *login, const char *token, const char *request_id)
+{
+	login->token = xstrdup(token);
+	login->has_request_id = request_id != NULL;
+	string_copy(login->request_id, sizeof(login->request_id), request_id ? request_id : "");
+}
+
+bool
+login_is_under_way(const Login *login)
+{
+	return login->token != NULL;
+}
+
+const char *
+login_request_id(const Login *login)
+{
+	return login->has_request_id ? login->request_id : NULL;
+}
+
+void
+login_ask(Login *login)
+{
+	PgParam param = {login->token, strlen(login->token)};
+	PgCall call = {&gateway_connect, &param};
+
+	hub_snapshot_begin(login->options->hub, &login->snapshot);
+	login->question = pgpool_request(login->options->pool, &call, 1, on_answer, login);
+}
+
+void
+login_forget(Login *login)
+{
+	if (login->token)
+	{
+		secure_zero(login->token, strlen(login->token));
+		free(login->token);
+		login->token = NULL;
+	}
+	if (login->question)
+	{
+		pgpool_cancel(login->question);
+		login->question = NULL;
+	}
+	hub_snapshot_end(login->options->hub, &login->snapshot);
+}

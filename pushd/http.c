@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "chunked.h"
 #include "log.h"
 #include "metrics.h"
+#include "response.h"
 
 #define READ_BYTES (16 * 1024)
 #define HEAD_TIMEOUT_MS 10000 /* for a head, from its first byte on */
@@ -28,11 +29,6 @@
 #define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
 
 #define WS_PATH "/ws"
-
-#define POLICY_ASSET \
-	"default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; " \
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-#define POLICY_API "default-src 'none'; frame-ancestors 'none'"
 
 struct Http
 {
@@ -78,112 +74,42 @@ typedef struct Connection
 	Buffer client;
 	PgRequest *question;
 
-	/* The answer: a head, then content that was made here or an asset. */
-	int status;
-	Buffer head;
-	Buffer content;
-	const uint8_t *bytes;
-	size_t length;
-	size_t written; /* of head and bytes together */
+	Response response;
 } Connection;
 
 static const PgStatement authenticate = {"authenticate", "SELECT chat.authenticate($1)", 1};
-
-/* RFC 9110, section 15. */
-static const struct
-{
-	int status;
-	const char *phrase;
-} phrases[] = {
-	{200, "OK"},
-	{201, "Created"},
-	{204, "No Content"},
-	{304, "Not Modified"},
-	{400, "Bad Request"},
-	{401, "Unauthorized"},
-	{403, "Forbidden"},
-	{404, "Not Found"},
-	{405, "Method Not Allowed"},
-	{408, "Request Timeout"},
-	{409, "Conflict"},
-	{413, "Content Too Large"},
-	{415, "Unsupported Media Type"},
-	{422, "Unprocessable Content"},
-	{426, "Upgrade Required"},
-	{429, "Too Many Requests"},
-	{431, "Request Header Fields Too Large"},
-	{500, "Internal Server Error"},
-	{503, "Service Unavailable"},
-};
 
 static void connection_drive(Connection *connection);
 
 /* ---- answers ------------------------------------------------------------ */
 
-static const char *
-phrase_of(int status)
-{
-	for (size_t i = 0; i < lengthof(phrases); i++)
-		if (phrases[i].status == status)
-			return phrases[i].phrase;
-	return "Unknown";
-}
-
-static void
-write_date(Buffer *to)
-{
-	time_t now = time(NULL);
-	struct tm parts;
-	char text[40];
-
-	gmtime_r(&now, &parts);
-	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-	buffer_printf(to, "date: %s\r\n", text);
-}
-
-/* The status line and what every answer has. */
-static void
-begin_head(Connection *connection, int status, const char *policy)
-{
-	connection->status = status;
-	buffer_printf(&connection->head, "HTTP/1.1 %d %s\r\n", status, phrase_of(status));
-	write_date(&connection->head);
-	buffer_printf(&connection->head,
-				  "content-security-policy: %s\r\nx-content-type-options: nosniff\r\n"
-				  "referrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n",
-				  policy);
-}
-
 /* Ends the head; HEAD gets nothing behind it. */
 static void
 finish_head(Connection *connection, const uint8_t *bytes, size_t length)
 {
+	Response *response = &connection->response;
+
 	connection->close |= connection->http->draining;
-	if (connection->close)
-		buffer_append_string(&connection->head, "connection: close\r\n");
-	if (connection->status != 204 && connection->status != 304)
-		buffer_printf(&connection->head, "content-length: %zu\r\n", length);
-	buffer_append_string(&connection->head, "\r\n");
-	connection->bytes = bytes;
-	connection->length = connection->method == METHOD_HEAD ? 0 : length;
-	connection->written = 0;
+	response_end(response, bytes, length, connection->method == METHOD_HEAD, connection->close);
 	connection->stage = STAGE_ANSWER;
-	metric_add(METRIC_HTTP_ERRORS, connection->status >= 500);
+	metric_add(METRIC_HTTP_ERRORS, response->status >= 500);
 	timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
 	log_debug_id(connection->id, "%s %s: %d",
 				 connection->method ? method_name(connection->method) : "?",
-				 buffer_cstring(&connection->path), connection->status);
+				 buffer_cstring(&connection->path), response->status);
 }
 
 /* An answer that is not to be kept by anyone, with what is in `content`. */
 static void
 answer(Connection *connection, int status, const char *content_type, const char *fields)
 {
-	begin_head(connection, status, POLICY_API);
-	buffer_printf(&connection->head, "cache-control: no-store\r\n%s", fields);
+	Response *response = &connection->response;
+
+	response_begin(response, status, RESPONSE_API);
+	buffer_printf(&response->head, "cache-control: no-store\r\n%s", fields);
 	if (content_type)
-		buffer_printf(&connection->head, "content-type: %s\r\n", content_type);
-	finish_head(connection, connection->content.data, connection->content.length);
+		buffer_printf(&response->head, "content-type: %s\r\n", content_type);
+	finish_head(connection, response->content.data, response->content.length);
 }
 
 static void
@@ -211,8 +137,8 @@ answer_problem(Connection *connection, ProblemId id, const char *detail, int64_t
 	Buffer fields = BUFFER_EMPTY;
 
 	write_problem_fields(connection, id, retry_after_s, &fields);
-	buffer_reset(&connection->content);
-	problem_write(&connection->content, id, detail ? detail : problem_get(id)->title);
+	buffer_reset(&connection->response.content);
+	problem_write(&connection->response.content, id, detail ? detail : problem_get(id)->title);
 	answer(connection, problem_get(id)->status, "application/problem+json",
 		   buffer_cstring(&fields));
 	buffer_free(&fields);
@@ -250,14 +176,15 @@ answer_asset(Connection *connection, const Head *head, const Asset *asset)
 	fresh = strstr(buffer_cstring(&text), body->etag) != NULL;
 	buffer_free(&text);
 
-	begin_head(connection, fresh ? 304 : 200, POLICY_ASSET);
-	buffer_printf(&connection->head,
+	response_begin(&connection->response, fresh ? 304 : 200, RESPONSE_ASSET);
+	buffer_printf(&connection->response.head,
 				  "etag: %s\r\nvary: accept-encoding\r\ncache-control: %s\r\n"
 				  "content-type: %s\r\n",
 				  body->etag, asset->immutable ? "public, max-age=31536000, immutable" : "no-cache",
 				  asset->content_type);
 	if (asset_coding_name(coding))
-		buffer_printf(&connection->head, "content-encoding: %s\r\n", asset_coding_name(coding));
+		buffer_printf(&connection->response.head, "content-encoding: %s\r\n",
+					  asset_coding_name(coding));
 	finish_head(connection, body->bytes, fresh ? 0 : body->length);
 }
 
@@ -297,7 +224,7 @@ answer_rows(Connection *connection, const PgReply *reply)
 	}
 	if (!grant && pgreply_columns(reply) > 1 && pgreply_value(reply, 0, 1)[0] == 't')
 		status = 200;
-	buffer_append(&connection->content, pgreply_value(reply, 0, column),
+	buffer_append(&connection->response.content, pgreply_value(reply, 0, column),
 				  pgreply_length(reply, 0, column));
 	answer(connection, status, "application/json", "");
 }
@@ -319,7 +246,7 @@ on_reply(void *arg, const PgReply *reply)
 }
 
 static void
-ask(Connection *connection, const RouteArguments *arguments)
+ask(Connection *connection, const Arguments *arguments)
 {
 	const Route *route = connection->match.route;
 	const RouteServices *services = &connection->http->options.services;
@@ -341,7 +268,8 @@ ask(Connection *connection, const RouteArguments *arguments)
 static void
 answer_local(Connection *connection)
 {
-	RouteLocal local = {.status = connection->match.route->status, .body = &connection->content};
+	RouteLocal local = {.status = connection->match.route->status,
+						.body = &connection->response.content};
 
 	connection->match.route->local(&connection->http->options.services, &local);
 	answer(connection, local.status, local.content_type, "");
@@ -351,23 +279,23 @@ answer_local(Connection *connection)
 static void
 run_request(Connection *connection)
 {
-	RouteInput input = {.query = (const char *) connection->query.data,
-						.body = (const char *) connection->in.data,
-						.body_length = connection->body_length,
-						.client = buffer_cstring(&connection->client)};
-	RouteArguments arguments;
-	RouteRefusal refusal;
+	ArgumentInput input = {.query = (const char *) connection->query.data,
+						   .body = (const char *) connection->in.data,
+						   .body_length = connection->body_length,
+						   .client = buffer_cstring(&connection->client)};
+	Arguments arguments;
+	Refusal refusal;
 
 	if (connection->match.route->answer == ANSWER_LOCAL)
 	{
 		answer_local(connection);
 		return;
 	}
-	if (route_read_arguments(&connection->match, &input, &arguments, &refusal))
+	if (arguments_read(&connection->match, &input, &arguments, &refusal))
 		ask(connection, &arguments);
 	else
 		answer_problem(connection, refusal.id, refusal.detail, 0);
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 /* ---- the end of a connection -------------------------------------------- */
@@ -397,8 +325,7 @@ request_forget(Connection *connection)
 	buffer_free(&connection->query);
 	wipe(&connection->token);
 	buffer_free(&connection->client);
-	buffer_free(&connection->head);
-	wipe(&connection->content);
+	response_forget(&connection->response);
 	connection->match = (RouteMatch){0};
 	connection->method = 0;
 	connection->body_length = 0;
@@ -619,33 +546,24 @@ finish_answer(Connection *connection)
 		buffer_free(&connection->in);
 }
 
-/* Head and content leave in one piece where the socket takes them. */
 static bool
 drive_answer(Connection *connection)
 {
-	size_t head_length = connection->head.length;
-	size_t head_left = connection->written < head_length ? head_length - connection->written : 0;
-	size_t content_written = connection->written - (head_length - head_left);
-	struct iovec parts[2] = {
-		{connection->head.data + (head_length - head_left), head_left},
-		{(void *) (uintptr_t) (connection->bytes + content_written),
-		 connection->length - content_written},
-	};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-	ssize_t sent;
-
-	if (connection->length == content_written)
-		message.msg_iovlen = 1;
-	sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (sent < 0 && errno != EAGAIN && errno != EINTR)
-		connection_end(connection);
-	if (sent <= 0)
-		return false;
-	connection->written += (size_t) sent;
-	timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
-	if (connection->written == head_length + connection->length)
-		finish_answer(connection);
-	return true;
+	switch (response_send(&connection->response, connection->fd))
+	{
+		case RESPONSE_LOST:
+			connection_end(connection);
+			return false;
+		case RESPONSE_STUCK:
+			return false;
+		case RESPONSE_MOVED:
+			timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
+			return true;
+		case RESPONSE_SENT:
+			finish_answer(connection);
+			return true;
+	}
+	return false;
 }
 
 static void on_event(uv_poll_t *handle, int status, int events);

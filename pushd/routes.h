@@ -98,32 +98,7 @@ void route_find(Method method, const char *path, RouteMatch *match);
 /* Whether any parameter comes from the body. */
 bool route_has_body(const Route *route);
 
-typedef struct RouteInput
-{
-	const char *query; /* "name=value" decoded, each terminated, then an empty one */
-	const char *body;
-	size_t body_length;
-	const char *client; /* User-Agent */
-} RouteInput;
-
-/* The parameters of the statement; their texts live in `texts`. */
-typedef struct RouteArguments
-{
-	PgParam params[ROUTE_PARAMS_MAX];
-	Buffer texts;
-} RouteArguments;
-
-typedef struct RouteRefusal
-{
-	ProblemId id;
-	char detail[128];
-} RouteRefusal;
-
-/* False when the request does not fit, and why.  Free the arguments in either case. */
-bool route_read_arguments(const RouteMatch *match, const RouteInput *input,
-						  RouteArguments *arguments, RouteRefusal *refusal) MUST_CHECK;
-
-/* The texts may hold passwords and tokens: they are wiped. */
-void route_free_arguments(RouteArguments *arguments);
+/* What the n-th {…} of the path stands for, from 0; NULL behind the last. */
+const RouteParam *route_path_param(const Route *route, int number);
 
 #endif /* PARLEY_ROUTES_H */

@@ -2,13 +2,14 @@
  * test_routes.c
  *	  Routes: matching of paths and methods, reading of arguments.
  */
+#include "arguments.h"
 #include "routes.h"
 
 #include "tap.h"
 
 static RouteMatch match;
-static RouteArguments arguments;
-static RouteRefusal refusal;
+static Arguments arguments;
+static Refusal refusal;
 
 static const char *
 found(Method method, const char *path)
@@ -41,9 +42,9 @@ test_matching(void)
 static bool
 reads(const char *query, const char *body)
 {
-	RouteInput input = {query, body, strlen(body), "test"};
+	ArgumentInput input = {query, body, strlen(body), "test"};
 
-	return route_read_arguments(&match, &input, &arguments, &refusal);
+	return arguments_read(&match, &input, &arguments, &refusal);
 }
 
 static const struct
@@ -75,14 +76,14 @@ test_bodies(void)
 	{
 		ok(!reads("", bad_bodies[i].body) && refusal.id == bad_bodies[i].problem,
 		   bad_bodies[i].name);
-		route_free_arguments(&arguments);
+		arguments_free(&arguments);
 	}
 	ok(reads("", "{\"content\":\"a\\\"b\",\"reply_to\":3,\"other\":[]}"), "a good body");
 	is_text(arguments.params[0].value, "7", "the id of the path");
 	is_text(arguments.params[1].value, "a\"b", "the text");
 	ok(!arguments.params[2].value, "what is not there is NULL");
 	is_text(arguments.params[3].value, "3", "the number");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 static void
@@ -91,10 +92,10 @@ test_arrays(void)
 	found(METHOD_POST, "/api/v1/conversations");
 	ok(reads("", "{\"name\":\"g\",\"usernames\":[\"a\",\"b,c\"]}"), "an array");
 	is_text(arguments.params[1].value, "{\"a\",\"b,c\"}", "as PostgreSQL writes it");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("", "{\"name\":\"g\",\"usernames\":[1]}") && refusal.id == PROBLEM_WRONG_TYPE,
 	   "of strings only");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 static void
@@ -105,9 +106,9 @@ test_clearable(void)
 	ok(!arguments.params[0].value, "absent: it stays");
 	is_text(arguments.params[1].value, "", "null: it goes");
 	is_text(arguments.params[2].value, "/a.png", "else it is set");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("", "{\"bio\":false}") && refusal.id == PROBLEM_WRONG_TYPE, "to text only");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 static void
@@ -116,16 +117,16 @@ test_booleans(void)
 	found(METHOD_PATCH, "/api/v1/conversations/7");
 	ok(reads("", "{\"is_public\":false}"), "a boolean");
 	is_text(arguments.params[2].value, "false", "as PostgreSQL writes it");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("", "{\"is_public\":\"true\"}") && refusal.id == PROBLEM_WRONG_TYPE,
 	   "text for a boolean");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	found(METHOD_GET, "/api/v1/reports");
 	ok(reads("also_closed=true\0", ""), "one in a query");
 	is_text(arguments.params[0].value, "true", "is the same");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("also_closed=1\0", "") && refusal.id == PROBLEM_WRONG_TYPE, "a number for one");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 static void
@@ -134,10 +135,10 @@ test_objects(void)
 	found(METHOD_POST, "/api/v1/sync");
 	ok(reads("", "{\"cursors\":{\"7\": {\"seq\": 1, \"ver\": 2}}}"), "an object");
 	is_text(arguments.params[0].value, "{\"7\":{\"seq\":1,\"ver\":2}}", "as it is");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("", "{\"cursors\":\"{}\"}") && refusal.id == PROBLEM_WRONG_TYPE,
 	   "text for an object");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 static void
@@ -147,14 +148,14 @@ test_queries(void)
 	ok(reads("before=9\0limit=5\0before=1\0", ""), "a query");
 	is_text(arguments.params[1].value, "9", "the first of a name counts");
 	is_text(arguments.params[4].value, "5", "and every name");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("limit=x\0", "") && refusal.id == PROBLEM_WRONG_TYPE, "letters for a number");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	found(METHOD_GET, "/api/v1/users");
 	ok(!reads("", "") && refusal.id == PROBLEM_MISSING_FIELD, "what is required is missed");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 	ok(!reads("search=\xff\0", "") && refusal.id == PROBLEM_INVALID_UTF8, "it must be UTF-8");
-	route_free_arguments(&arguments);
+	arguments_free(&arguments);
 }
 
 int

@@ -1,0 +1,272 @@
+/*
+ * arguments.c
+ *	  What a request gives to the statement of its route.
+ *
+ * Arguments are collected as texts in one buffer; as it may move while it grows, a
+ * parameter is an offset until all are there.
+ */
+#include "arguments.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "pgarray.h"
+
+#define CLIENT_INFO_MAX 200
+
+/* State of one reading; offsets become pointers when the buffer stands still. */
+typedef struct Reader
+{
+	const RouteMatch *match;
+	const ArgumentInput *input;
+	const json_t *json;
+	Buffer *texts;
+	Refusal *refusal;
+} Reader;
+
+static bool refuse(const Reader *reader, ProblemId id, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static bool
+refuse(const Reader *reader, ProblemId id, const char *format, ...)
+{
+	va_list args;
+
+	reader->refusal->id = id;
+	va_start(args, format);
+	vsnprintf(reader->refusal->detail, sizeof(reader->refusal->detail), format, args);
+	va_end(args);
+	return false;
+}
+
+static bool
+text_is_bool(const char *text, size_t length)
+{
+	return (length == 4 && memcmp(text, "true", 4) == 0) ||
+		   (length == 5 && memcmp(text, "false", 5) == 0);
+}
+
+static bool
+take_text(const Reader *reader, const RouteParam *param, const char *text, size_t length)
+{
+	int64_t number;
+
+	if (!utf8_is_valid(text, length))
+		return refuse(reader, PROBLEM_INVALID_UTF8, "%s is not valid UTF-8", param->name);
+	if (memchr(text, '\0', length))
+		return refuse(reader, PROBLEM_INVALID_ARGUMENT, "%s holds a NUL", param->name);
+	if (param->type == TYPE_INT64 && !parse_int64(text, length, &number))
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be an integer", param->name);
+	if (param->type == TYPE_UUID && !uuid_is_valid(text, length))
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be a UUID", param->name);
+	if (param->type == TYPE_BOOL && !text_is_bool(text, length))
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be true or false", param->name);
+	buffer_append(reader->texts, text, length);
+	return true;
+}
+
+static bool
+take_array(const Reader *reader, const RouteParam *param, const json_t *array)
+{
+	size_t index;
+	const json_t *element;
+
+	pgarray_begin(reader->texts);
+	json_array_foreach(array, index, element)
+	{
+		if (!json_is_string(element))
+			return refuse(reader, PROBLEM_WRONG_TYPE, "%s must hold strings only", param->name);
+		pgarray_append(reader->texts, json_string_value(element), json_string_length(element));
+	}
+	pgarray_end(reader->texts);
+	return true;
+}
+
+static int
+append_dumped(const char *bytes, size_t length, void *texts)
+{
+	buffer_append(texts, bytes, length);
+	return 0;
+}
+
+/* JSON_TRUE stands for both. */
+static const struct
+{
+	json_type json;
+	const char *what;
+} body_types[] = {
+	[TYPE_TEXT] = {JSON_STRING, "a string"},
+	[TYPE_CLEARABLE] = {JSON_STRING, "a string or null"},
+	[TYPE_INT64] = {JSON_INTEGER, "an integer"},
+	[TYPE_BOOL] = {JSON_TRUE, "true or false"},
+	[TYPE_UUID] = {JSON_STRING, "a string"},
+	[TYPE_TEXTS] = {JSON_ARRAY, "an array of strings"},
+	[TYPE_JSON] = {JSON_OBJECT, "an object"},
+};
+
+/* The value has the type of body_types already. */
+static bool
+take_value(const Reader *reader, const RouteParam *param, const json_t *value)
+{
+	if (json_is_string(value))
+		return take_text(reader, param, json_string_value(value), json_string_length(value));
+	if (json_is_array(value))
+		return take_array(reader, param, value);
+	if (json_is_object(value))
+		return json_dump_callback(value, append_dumped, reader->texts, JSON_COMPACT) == 0 ||
+			   refuse(reader, PROBLEM_WRONG_TYPE, "%s cannot be taken", param->name);
+	if (json_is_boolean(value))
+		buffer_append_string(reader->texts, json_is_true(value) ? "true" : "false");
+	else
+		buffer_append_int64(reader->texts, json_integer_value(value));
+	return true;
+}
+
+static bool
+read_body_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	const json_t *value = json_object_get(reader->json, param->name);
+	bool is_null = json_is_null(value);
+
+	*present = value && (!is_null || param->type == TYPE_CLEARABLE);
+	if (!*present || is_null)
+		return true;
+	if ((json_is_false(value) ? JSON_TRUE : json_typeof(value)) != body_types[param->type].json)
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be %s", param->name,
+					  body_types[param->type].what);
+	return take_value(reader, param, value);
+}
+
+static bool
+read_query_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	size_t name_length = strlen(param->name);
+
+	*present = false;
+	for (const char *at = reader->input->query; *at; at += strlen(at) + 1)
+		if (strncmp(at, param->name, name_length) == 0 && at[name_length] == '=')
+		{
+			const char *value = at + name_length + 1;
+
+			*present = true;
+			return take_text(reader, param, value, strlen(value));
+		}
+	return true;
+}
+
+static bool
+read_path_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	const Route *route = reader->match->route;
+	int number = 0;
+
+	while (route_path_param(route, number) != param)
+		number++;
+	*present = true;
+	return take_text(reader, param, reader->match->values[number], reader->match->lengths[number]);
+}
+
+/* What the client calls itself, cut to a sane length; nothing when it is not text. */
+static bool
+read_client_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	const char *client = reader->input->client;
+	size_t length = strlen(client);
+
+	(void) param;
+	if (length > CLIENT_INFO_MAX)
+		length = CLIENT_INFO_MAX;
+	*present = length > 0 && utf8_is_valid(client, length);
+	if (*present)
+		buffer_append(reader->texts, client, length);
+	return true;
+}
+
+static bool (*const read_param[])(const Reader *, const RouteParam *, bool *) = {
+	[FROM_PATH] = read_path_param,
+	[FROM_QUERY] = read_query_param,
+	[FROM_BODY] = read_body_param,
+	[FROM_CLIENT] = read_client_param,
+};
+
+/* An empty body is an empty object, so that the answer names the missing field. */
+static json_t *
+parse_body(const Reader *reader)
+{
+	json_error_t error;
+	json_t *json;
+
+	if (reader->input->body_length == 0)
+		return json_object();
+	json = json_loadb(reader->input->body, reader->input->body_length,
+					  JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (json && json_is_object(json))
+		return json;
+	if (json)
+		refuse(reader, PROBLEM_WRONG_TYPE, "The body must be a JSON object");
+	else if (json_error_code(&error) == json_error_invalid_utf8)
+		refuse(reader, PROBLEM_INVALID_UTF8, "The body is not valid UTF-8");
+	else
+		refuse(reader, PROBLEM_INVALID_JSON, "Line %d: %s", error.line, error.text);
+	json_decref(json);
+	return NULL;
+}
+
+static bool
+read_params(const Reader *reader, const Route *route, PgParam *params)
+{
+	size_t offsets[ROUTE_PARAMS_MAX] = {0};
+	bool present[ROUTE_PARAMS_MAX] = {false};
+
+	for (int i = 0; i < route->statement.nparams; i++)
+	{
+		const RouteParam *param = &route->params[i];
+
+		offsets[i] = reader->texts->length;
+		if (!read_param[param->from](reader, param, &present[i]))
+			return false;
+		if (param->required && !present[i])
+			return refuse(reader, PROBLEM_MISSING_FIELD, "%s is missing", param->name);
+		params[i].length = reader->texts->length - offsets[i];
+		buffer_append_char(reader->texts, '\0');
+	}
+	for (int i = 0; i < route->statement.nparams; i++)
+		params[i] = present[i] ? (PgParam){(const char *) reader->texts->data + offsets[i],
+										   params[i].length}
+							   : PGPARAM_NULL;
+	return true;
+}
+
+bool
+arguments_read(const RouteMatch *match, const ArgumentInput *input, Arguments *arguments,
+			   Refusal *refusal)
+{
+	Reader reader = {.match = match,
+					 .input = input,
+					 .texts = &arguments->texts,
+					 .refusal = refusal};
+	json_t *json = NULL;
+	bool good;
+
+	*arguments = (Arguments){0};
+	if (route_has_body(match->route))
+	{
+		json = parse_body(&reader);
+		if (!json)
+			return false;
+		reader.json = json;
+	}
+	good = read_params(&reader, match->route, arguments->params);
+	json_decref(json);
+	return good;
+}
+
+void
+arguments_free(Arguments *arguments)
+{
+	if (arguments->texts.data)
+		secure_zero(arguments->texts.data, arguments->texts.capacity);
+	buffer_free(&arguments->texts);
+}

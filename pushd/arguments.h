@@ -1,0 +1,42 @@
+/*
+ * arguments.h
+ *	  What a request gives to the statement of its route: read from path, query, body
+ *	  and head as the row of the route says, checked, and made into parameters.
+ */
+#ifndef PARLEY_ARGUMENTS_H
+#define PARLEY_ARGUMENTS_H
+
+#include "pgpool.h"
+#include "problem.h"
+#include "routes.h"
+#include "util.h"
+
+typedef struct ArgumentInput
+{
+	const char *query; /* "name=value" decoded, each terminated, then an empty one */
+	const char *body;
+	size_t body_length;
+	const char *client; /* User-Agent */
+} ArgumentInput;
+
+/* The parameters of the statement; their texts live in `texts`. */
+typedef struct Arguments
+{
+	PgParam params[ROUTE_PARAMS_MAX];
+	Buffer texts;
+} Arguments;
+
+typedef struct Refusal
+{
+	ProblemId id;
+	char detail[128];
+} Refusal;
+
+/* False when the request does not fit, and why.  Free the arguments in either case. */
+bool arguments_read(const RouteMatch *match, const ArgumentInput *input, Arguments *arguments,
+					Refusal *refusal) MUST_CHECK;
+
+/* The texts may hold passwords and tokens: they are wiped. */
+void arguments_free(Arguments *arguments);
+
+#endif /* PARLEY_ARGUMENTS_H */

@@ -203,6 +203,7 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 		WriteNewMessage(columns, event, json);
 		return true;
 	}
+	event->ver = Number(columns[MESSAGE_VER]);
 	switch (columns[MESSAGE_CHANGED].isnull ? '\0' : DatumGetChar(columns[MESSAGE_CHANGED].value))
 	{
 		case 'e':
@@ -288,7 +289,7 @@ WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventValue state = columns[MEMBER_STATE];
 
 	event->kind = PARLEY_EVENT_MEMBER;
-	event->number = Number(columns[MEMBER_VER]);
+	event->number = event->ver = Number(columns[MEMBER_VER]);
 	/* The WAL outlives constraints: a NULL must not bring the server down. */
 	if (!state.isnull && strcmp(TextDatumGetCString(state.value), "joined") == 0)
 		event->flags |= PARLEY_EVENT_FLAG_ACTIVE;
@@ -344,7 +345,7 @@ WriteConversation(const Change *change, ParleyEvent *event, StringInfo json)
 		return false; /* its members are told by their joining */
 	event->kind = PARLEY_EVENT_CONVERSATION;
 	event->conversation_id = Number(columns[CONVERSATION_ID]);
-	event->number = Number(columns[CONVERSATION_VER]);
+	event->number = event->ver = Number(columns[CONVERSATION_VER]);
 	EventJsonBegin(json, "conversation");
 	EventJsonInt(json, "id", columns[CONVERSATION_ID]);
 	EventJsonBool(json, "is_group", columns[CONVERSATION_IS_GROUP]);

@@ -13,7 +13,7 @@
  *
  *	 chunk   u8 'C' | u8 flags | u16 0 | u32 xid | i64 commit_time | u32 events | u32 bytes
  *	 event   u8 kind | u8 flags | u16 0 | u32 length | i64 conversation_id
- *			 | i64 account_id | i64 number | JSON
+ *			 | i64 account_id | i64 number | i64 ver | JSON
  *
  * commit_time counts microseconds since 1970-01-01 UTC.  Whoever changes this
  * layout, a kind or a flag raises PARLEY_WIRE_VERSION; the plugin refuses a
@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARLEY_WIRE_VERSION 1
+#define PARLEY_WIRE_VERSION 2
 #define PARLEY_PLUGIN_NAME "pg_parley"
 #define PARLEY_WIRE_OPTION "wire"
 
@@ -102,6 +102,9 @@ typedef enum ParleyError
  *	 MEMBER	  conversation, account = member, number = ver; ACTIVE if a member now
  *	 SESSION  account, number = session id: the session has ended; no JSON
  *	 ACCOUNT  account; GONE if the account is closed
+ *
+ * ver is that of the change, for those that take one (MESSAGE_UPDATED,
+ * MESSAGE_DELETED, REACTION, CONVERSATION, MEMBER), else 0.
  */
 #define PARLEY_EVENTS(X) \
 	X(MESSAGE, 'm', "message") \
@@ -130,7 +133,7 @@ typedef enum ParleyEventKind
 #define PARLEY_CHUNK_MAGIC 'C'
 #define PARLEY_CHUNK_FLAG_LAST 0x01 /* the transaction ends with this chunk */
 #define PARLEY_CHUNK_HEADER_SIZE 24
-#define PARLEY_EVENT_HEADER_SIZE 32
+#define PARLEY_EVENT_HEADER_SIZE 40
 
 typedef struct ParleyChunk
 {
@@ -149,6 +152,7 @@ typedef struct ParleyEvent
 	int64_t conversation_id;
 	int64_t account_id;
 	int64_t number;
+	int64_t ver;
 } ParleyEvent;
 
 static inline void
@@ -217,6 +221,7 @@ parley_put_event(uint8_t to[PARLEY_EVENT_HEADER_SIZE], const ParleyEvent *event)
 	parley_put_i64(to + 8, event->conversation_id);
 	parley_put_i64(to + 16, event->account_id);
 	parley_put_i64(to + 24, event->number);
+	parley_put_i64(to + 32, event->ver);
 }
 
 /* False when fewer than a header and its JSON are left. */
@@ -231,6 +236,7 @@ parley_get_event(const uint8_t *from, size_t left, ParleyEvent *event)
 	event->conversation_id = parley_get_i64(from + 8);
 	event->account_id = parley_get_i64(from + 16);
 	event->number = parley_get_i64(from + 24);
+	event->ver = parley_get_i64(from + 32);
 	return event->length <= left - PARLEY_EVENT_HEADER_SIZE;
 }
 

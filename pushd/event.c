@@ -26,7 +26,9 @@ event_from_wire(const ParleyEvent *header, const uint8_t *json)
 	Event *event = event_create(header->kind, json, header->length);
 
 	event->conversation_id = header->conversation_id;
+	event->account_id = header->account_id;
 	event->number = header->number;
+	event->ver = header->ver;
 	return event;
 }
 

@@ -31,8 +31,10 @@ typedef struct Event
 	uint32_t length;		 /* of the payload */
 	uint8_t kind;			 /* ParleyEventKind or EVENT_KIND_REPLY */
 	int64_t conversation_id; /* 0: belongs to none */
-	int64_t number;			 /* MESSAGE: seq; else as in wire.h */
-	uint8_t frame[];		 /* EVENT_HEADROOM bytes, then the payload */
+	int64_t account_id;		 /* these three as in wire.h */
+	int64_t number;
+	int64_t ver;
+	uint8_t frame[]; /* EVENT_HEADROOM bytes, then the payload */
 } Event;
 
 /* These return one reference, which the caller owns. */

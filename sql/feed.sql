@@ -26,7 +26,7 @@ DECLARE
 	bytes int;
 BEGIN
 	FOR transaction, chunk IN
-		SELECT dense_rank() OVER (ORDER BY xid::text::bigint), data FROM pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '1')
+		SELECT dense_rank() OVER (ORDER BY xid::text::bigint), data FROM pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '2')
 	LOOP
 		at := 24;
 		WHILE at < length(chunk) LOOP
@@ -36,9 +36,10 @@ BEGIN
 			conversation := pg_temp.number(chunk, at + 8, 8);
 			account := pg_temp.number(chunk, at + 16, 8);
 			number := pg_temp.number(chunk, at + 24, 8);
-			json := regexp_replace(convert_from(substr(chunk, at + 33, bytes), 'UTF8'), '"created_at":"[^"]*"', '"created_at":"(time)"');
+			json := regexp_replace(convert_from(substr(chunk, at + 41, bytes), 'UTF8'), '"created_at":"[^"]*"', '"created_at":"(time)"');
+			ASSERT pg_temp.number(chunk, at + 32, 8) = coalesce((nullif(json, '')::json ->> 'ver')::bigint, 0), json;
 			RETURN NEXT;
-			at := at + 32 + bytes;
+			at := at + 40 + bytes;
 		END LOOP;
 	END LOOP;
 END
@@ -122,7 +123,7 @@ SELECT count(*) FROM chat.send_batch(
 	array_fill(1::bigint, ARRAY[3000]), array_fill(1::bigint, ARRAY[3000]), array_fill('x'::text, ARRAY[3000]),
 	array_fill(NULL::uuid, ARRAY[3000]), array_fill(NULL::bigint, ARRAY[3000]));
 SELECT count(*) > 1 AS several_chunks, count(*) FILTER (WHERE get_byte(data, 1) = 1) AS last_chunks
-	FROM pg_logical_slot_peek_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '1');
+	FROM pg_logical_slot_peek_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '2');
 SELECT count(*), max(number) - min(number) AS span, array_agg(number) = array_agg(number ORDER BY number) AS in_order FROM pg_temp.events();
 
 -- what is done in a group is told; a block is not

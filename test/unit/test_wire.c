@@ -50,14 +50,14 @@ static void
 test_event(void)
 {
 	uint8_t bytes[PARLEY_EVENT_HEADER_SIZE + 3] = {0};
-	ParleyEvent event = {PARLEY_EVENT_MEMBER, PARLEY_EVENT_FLAG_ACTIVE, 3, 7, INT64_MAX, -9};
+	ParleyEvent event = {PARLEY_EVENT_MEMBER, PARLEY_EVENT_FLAG_ACTIVE, 3, 7, INT64_MAX, -9, 12};
 	ParleyEvent got;
 
 	parley_put_event(bytes, &event);
 	ok(parley_get_event(bytes, sizeof(bytes), &got), "an event is read");
 	ok(got.kind == event.kind && got.flags == event.flags && got.length == event.length &&
 		   got.conversation_id == event.conversation_id && got.account_id == event.account_id &&
-		   got.number == event.number,
+		   got.number == event.number && got.ver == event.ver,
 	   "with all its fields");
 	ok(!parley_get_event(bytes, sizeof(bytes) - 1, &got), "one byte less is no event");
 	ok(!parley_get_event(bytes, PARLEY_EVENT_HEADER_SIZE - 1, &got), "nor less than a header");

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "hub.h"
 #include "jobs.h"
+#include "listenfeed.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -43,6 +44,7 @@ typedef struct Daemon
 	Batcher *batcher;
 	Assets *assets;
 	WalFeed *feed;
+	ListenFeed *listen;
 	Ws *ws;
 	Server *server;
 	TimerEntry ready_check;
@@ -193,6 +195,7 @@ start_database(Daemon *daemon)
 	daemon->pool = pgpool_create(daemon->loop, daemon->wheel, &options);
 	options.size = (int) config->login_pool_size;
 	daemon->login_pool = pgpool_create(daemon->loop, daemon->wheel, &options);
+	daemon->listen = listenfeed_create(daemon->loop, daemon->wheel, config->database);
 	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
 	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->hub = hub_create(&hub_handlers, daemon);
@@ -274,6 +277,7 @@ stop(Daemon *daemon)
 	timer_cancel(&daemon->ready_check);
 	timer_cancel(&daemon->drain);
 	walfeed_close(daemon->feed);
+	listenfeed_close(daemon->listen);
 	presence_stop(daemon->presence);
 	jobs_stop(daemon->jobs);
 	pgpool_close(daemon->pool);

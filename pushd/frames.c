@@ -111,7 +111,8 @@ handle_auth(const Frame *frame)
 	const json_t *token = need_field(frame, "token", JSON_STRING, " must be a string");
 
 	if (token)
-		session_authenticate(frame->session, json_string_value(token), frame->id);
+		session_authenticate(frame->session,
+							 &(Credential){CREDENTIAL_TOKEN, json_string_value(token)}, frame->id);
 }
 
 static void

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#include "cookie.h"
+
 #define KEY_LENGTH 24 /* base64 of 16 bytes */
+#define PATH_ALL "/ws"
+#define PATH_ONE "/ws/chat/"
 
 static bool
 origin_is_allowed(Span origin, Span host, const char *list)
@@ -38,6 +42,15 @@ take_connection_option(void *arg, Span option)
 }
 
 static void
+take(Handshake *handshake, CredentialKind kind, Span credential)
+{
+	if (handshake->kind != CREDENTIAL_NONE || credential.length == 0)
+		return;
+	handshake->kind = kind;
+	handshake->credential = credential;
+}
+
+static void
 take_subprotocol(void *arg, Span name)
 {
 	Handshake *handshake = arg;
@@ -47,13 +60,52 @@ take_subprotocol(void *arg, Span name)
 	if (span_is(name, "chat.v1"))
 		handshake->chat = true;
 	else if (name.length > length && memcmp(name.start, bearer, length) == 0)
-		handshake->token = (Span){name.start + length, name.length - length};
+		take(handshake, CREDENTIAL_TOKEN, (Span){name.start + length, name.length - length});
+}
+
+/* The value of the pair, NULL when it is missing or empty. */
+static const char *
+query_find(const char *query, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = query; *at; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0 && at[length] == '=' && at[length + 1] != '\0')
+			return at + length + 1;
+	return NULL;
+}
+
+static Span
+text_span(const char *text)
+{
+	return text ? (Span){text, strlen(text)} : (Span){"", 0};
+}
+
+/* The first of these ways counts; what is wrong with it, or PROBLEM_COUNT. */
+static ProblemId
+read_credential(const Head *head, const char *query, const HandshakeRules *rules,
+				Handshake *handshake)
+{
+	const char *url_token = query_find(query, "token");
+
+	if (url_token && !rules->allow_url_token)
+		return PROBLEM_URL_TOKEN_FORBIDDEN;
+	take(handshake, CREDENTIAL_TOKEN, head_bearer(head));
+	span_split(head_find(head, "Sec-WebSocket-Protocol"), take_subprotocol, handshake);
+	take(handshake, CREDENTIAL_TICKET, text_span(query_find(query, "ticket")));
+	take(handshake, CREDENTIAL_TOKEN, text_span(url_token));
+	if (handshake->kind != CREDENTIAL_NONE)
+		return PROBLEM_COUNT;
+	take(handshake, CREDENTIAL_TOKEN, cookie_find(head, COOKIE_TOKEN));
+	if (handshake->kind != CREDENTIAL_NONE && head_find(head, "Origin").length == 0)
+		return PROBLEM_ORIGIN_FORBIDDEN;
+	return PROBLEM_COUNT;
 }
 
 ProblemId
-handshake_read(const Head *head, const char *allowed_origins, Handshake *handshake)
+handshake_read(const Head *head, const char *query, const HandshakeRules *rules,
+			   Handshake *handshake)
 {
-	Span bearer = head_bearer(head);
 	bool upgrades = false;
 
 	*handshake = (Handshake){0};
@@ -64,10 +116,20 @@ handshake_read(const Head *head, const char *allowed_origins, Handshake *handsha
 		return PROBLEM_BAD_REQUEST;
 	if (!span_is(head_find(head, "Sec-WebSocket-Version"), "13"))
 		return PROBLEM_UPGRADE_REQUIRED;
-	if (!origin_is_allowed(head_find(head, "Origin"), head_find(head, "Host"), allowed_origins))
+	if (!origin_is_allowed(head_find(head, "Origin"), head_find(head, "Host"),
+						   rules->allowed_origins))
 		return PROBLEM_ORIGIN_FORBIDDEN;
-	span_split(head_find(head, "Sec-WebSocket-Protocol"), take_subprotocol, handshake);
-	if (bearer.length > 0)
-		handshake->token = bearer;
-	return PROBLEM_COUNT;
+	return read_credential(head, query, rules, handshake);
+}
+
+bool
+handshake_scope(const char *path, int64_t *scope)
+{
+	size_t length = strlen(PATH_ONE);
+
+	*scope = 0;
+	if (strcmp(path, PATH_ALL) == 0)
+		return true;
+	return strncmp(path, PATH_ONE, length) == 0 &&
+		   parse_int64(path + length, strlen(path + length), scope) && *scope > 0;
 }

@@ -6,21 +6,35 @@
 #ifndef PARLEY_HANDSHAKE_H
 #define PARLEY_HANDSHAKE_H
 
+#include "credential.h"
 #include "head.h"
 #include "problem.h"
 
-/* Spans of the head. */
+/* Spans of the head, and of the query. */
 typedef struct Handshake
 {
-	Span key;	/* Sec-WebSocket-Key */
-	bool chat;	/* the client offers the subprotocol chat.v1 */
-	Span token; /* of bearer.<token> or Authorization; length 0: none */
+	Span key;  /* Sec-WebSocket-Key */
+	bool chat; /* the client offers the subprotocol chat.v1 */
+	CredentialKind kind;
+	Span credential;
 } Handshake;
 
+typedef struct HandshakeRules
+{
+	const char *allowed_origins; /* comma-separated, besides the host itself */
+	bool allow_url_token;		 /* ?token=, which ends in logs of proxies and in histories */
+} HandshakeRules;
+
+/* Whether a WebSocket is served at the path; `scope` is its conversation, 0 for all. */
+bool handshake_scope(const char *path, int64_t *scope);
+
 /*
- * What is wrong with the handshake, or PROBLEM_COUNT.  An Origin, if there is one, has
- * to be the host itself or in the list, which is comma-separated.
+ * What is wrong with the handshake, or PROBLEM_COUNT.  `query` is of
+ * head_decode_target().  An Origin, if there is one, has to be the host itself or in
+ * the list; there has to be one when it is a cookie that lets the client in, for any
+ * page can make a browser send that.
  */
-ProblemId handshake_read(const Head *head, const char *allowed_origins, Handshake *handshake);
+ProblemId handshake_read(const Head *head, const char *query, const HandshakeRules *rules,
+						 Handshake *handshake);
 
 #endif /* PARLEY_HANDSHAKE_H */

@@ -28,8 +28,6 @@
 #define IDLE_TIMEOUT_MS 60000  /* between two requests */
 #define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
 
-#define WS_PATH "/ws"
-
 struct Http
 {
 	HttpOptions options;
@@ -322,7 +320,7 @@ static void
 request_forget(Connection *connection)
 {
 	buffer_free(&connection->path);
-	buffer_free(&connection->query);
+	wipe(&connection->query);
 	wipe(&connection->token);
 	buffer_free(&connection->client);
 	response_forget(&connection->response);
@@ -354,9 +352,11 @@ upgrade_connection(Connection *connection, const Head *head)
 	HttpUpgrade upgrade = {.fd = connection->fd};
 	ProblemId problem = PROBLEM_NOT_FOUND;
 	Buffer in;
+	Buffer query;
 
-	if (strcmp((const char *) connection->path.data, WS_PATH) == 0)
-		problem = handshake_read(head, http->options.allowed_origins, &upgrade.handshake);
+	if (handshake_scope((const char *) connection->path.data, &upgrade.scope))
+		problem = handshake_read(head, (const char *) connection->query.data,
+								 &http->options.handshake, &upgrade.handshake);
 	if (problem != PROBLEM_COUNT)
 	{
 		connection->close = true;
@@ -365,11 +365,14 @@ upgrade_connection(Connection *connection, const Head *head)
 	}
 	in = connection->in;
 	upgrade.behind = (Span){(const char *) in.data + head->length, in.length - head->length};
+	query = connection->query;
 	connection->in = BUFFER_EMPTY;
+	connection->query = BUFFER_EMPTY;
 	connection->fd = -1;
 	connection_end(connection);
 	http->options.on_upgrade(http->options.arg, &upgrade);
 	wipe(&in);
+	wipe(&query);
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -398,6 +401,7 @@ answer_elsewhere(Connection *connection, const Head *head)
 {
 	const Assets *assets = connection->http->options.assets;
 	const char *path = buffer_cstring(&connection->path);
+	int64_t scope;
 	const Asset *asset = assets ? assets_find(assets, path) : NULL;
 
 	if (asset && (head->method & (METHOD_GET | METHOD_HEAD)))
@@ -407,7 +411,7 @@ answer_elsewhere(Connection *connection, const Head *head)
 	}
 	if (asset)
 		connection->match.allowed = METHOD_GET | METHOD_HEAD;
-	if (strcmp(path, WS_PATH) == 0)
+	if (handshake_scope(path, &scope))
 		answer_problem(connection, PROBLEM_UPGRADE_REQUIRED, NULL, 0);
 	else
 		answer_problem(connection,

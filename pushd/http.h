@@ -28,7 +28,8 @@ typedef struct HttpUpgrade
 {
 	int fd; /* goes with it; non-blocking */
 	Handshake handshake;
-	Span behind; /* what came behind the head already */
+	int64_t scope; /* a conversation, or 0 */
+	Span behind;   /* what came behind the head already */
 } HttpUpgrade;
 
 typedef struct HttpOptions
@@ -38,7 +39,7 @@ typedef struct HttpOptions
 	RouteServices services;
 	const Assets *assets; /* or NULL */
 	size_t max_body_bytes;
-	const char *allowed_origins; /* for WebSockets, comma-separated, besides the host itself */
+	HandshakeRules handshake;
 	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
 	void *arg;
 } HttpOptions;

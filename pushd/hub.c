@@ -448,6 +448,19 @@ feed_conversation(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *even
 	deliver_to_members(hub, event);
 }
 
+/* Connections that are for this conversation alone. */
+static void
+end_scoped(HubAccount *account, int64_t conversation_id)
+{
+	LIST_FOREACH(&account->connections, node)
+	{
+		HubConnection *connection = list_entry(node, HubConnection, of_account);
+
+		if (connection->scope == conversation_id)
+			connection->end(connection, HUB_END_NOT_A_MEMBER);
+	}
+}
+
 static void
 feed_member(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 {
@@ -468,6 +481,8 @@ feed_member(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 	if (!map_get(&account->memberships, header->conversation_id))
 		deliver_to_account(account, event);
 	membership_apply(hub, account, header->conversation_id, header->number, false);
+	if (!map_get(&account->memberships, header->conversation_id))
+		end_scoped(account, header->conversation_id);
 }
 
 static void
@@ -602,6 +617,12 @@ int64_t
 hub_account_id(const HubConnection *connection)
 {
 	return connection->account ? connection->account->id : 0;
+}
+
+bool
+hub_is_member(const HubConnection *connection, int64_t conversation_id)
+{
+	return connection->account && map_get(&connection->account->memberships, conversation_id);
 }
 
 void

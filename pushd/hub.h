@@ -28,6 +28,7 @@ typedef enum HubEnd
 {
 	HUB_END_SESSION_REVOKED,
 	HUB_END_ACCOUNT_CLOSED,
+	HUB_END_NOT_A_MEMBER, /* of the conversation that is its scope, any more */
 	HUB_END_FEED_LOST
 } HubEnd;
 
@@ -128,6 +129,9 @@ void hub_reset(Hub *hub);
 
 /* The account of a connected connection, else 0. */
 int64_t hub_account_id(const HubConnection *connection);
+
+/* Whether the account of a connection is a member, as far as the feed has told. */
+bool hub_is_member(const HubConnection *connection, int64_t conversation_id);
 
 /* Appends the ids (int64_t) of all accounts that are connected. */
 void hub_online_accounts(const Hub *hub, Buffer *ids);

@@ -1,7 +1,7 @@
 /*
  * login.c
- *	  Who a connection belongs to: its token, the question to the database, and the
- *	  answer taken over by the hub.
+ *	  Who a connection belongs to: its credential, the question to the database, and
+ *	  the answer taken over by the hub.
  */
 #include "login.h"
 
@@ -11,11 +11,29 @@
 #include "log.h"
 #include "pgarray.h"
 
-static const PgStatement gateway_connect = {
-	"gateway_connect",
-	"SELECT account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids, vers,"
-	" snapshot_xmin FROM chat.gateway_connect($1)",
-	1};
+#define CONNECTED(error, from) \
+	"SELECT " error ", account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids," \
+	" vers, snapshot_xmin FROM " from
+
+/* What is wrong with a ticket is returned, so that its being used commits. */
+static const PgStatement statements[] = {
+	[CREDENTIAL_TOKEN] = {"gateway_connect", CONNECTED("NULL::text", "chat.gateway_connect($1)"),
+						  1},
+	[CREDENTIAL_TICKET] = {"gateway_connect_ticket",
+						   CONNECTED("error", "chat.gateway_connect_ticket($1)"), 1},
+};
+
+enum
+{
+	COLUMN_ERROR,
+	COLUMN_ACCOUNT_ID,
+	COLUMN_SESSION_ID,
+	COLUMN_EXPIRES_AT,
+	COLUMN_USER,
+	COLUMN_CONVERSATIONS,
+	COLUMN_VERS,
+	COLUMN_SNAPSHOT_XMIN
+};
 
 static void
 refuse(Login *login, ProblemId id, const char *message)
@@ -25,14 +43,15 @@ refuse(Login *login, ProblemId id, const char *message)
 
 /* ---- the answer --------------------------------------------------------- */
 
-/* The two arrays of chat.gateway_connect; false when they are not what they should be. */
+/* The two arrays of the answer; false when they are not what they should be. */
 static bool
 read_memberships(const PgReply *reply, Buffer *members)
 {
 	Buffer ids = BUFFER_EMPTY;
 	Buffer vers = BUFFER_EMPTY;
-	bool good = pgarray_parse_int64(pgreply_value(reply, 0, 4), &ids) &&
-				pgarray_parse_int64(pgreply_value(reply, 0, 5), &vers) && ids.length == vers.length;
+	bool good = pgarray_parse_int64(pgreply_value(reply, 0, COLUMN_CONVERSATIONS), &ids) &&
+				pgarray_parse_int64(pgreply_value(reply, 0, COLUMN_VERS), &vers) &&
+				ids.length == vers.length;
 
 	for (size_t at = 0; good && at < ids.length; at += sizeof(int64_t))
 	{
@@ -50,10 +69,10 @@ read_memberships(const PgReply *reply, Buffer *members)
 static HubResult
 connect_to_hub(Login *login, const PgReply *reply, const Buffer *members)
 {
-	HubLogin as = {.account_id = pgreply_int64(reply, 0, 0, 0),
-				   .session_id = pgreply_int64(reply, 0, 1, 0),
+	HubLogin as = {.account_id = pgreply_int64(reply, 0, COLUMN_ACCOUNT_ID, 0),
+				   .session_id = pgreply_int64(reply, 0, COLUMN_SESSION_ID, 0),
 				   .scope = login->scope,
-				   .snapshot_xmin = pgreply_int64(reply, 0, 6, 0),
+				   .snapshot_xmin = pgreply_int64(reply, 0, COLUMN_SNAPSHOT_XMIN, 0),
 				   .members = (const HubMembership *) (void *) members->data,
 				   .count = members->length / sizeof(HubMembership)};
 
@@ -63,12 +82,16 @@ connect_to_hub(Login *login, const PgReply *reply, const Buffer *members)
 static void
 grant(Login *login, const PgReply *reply)
 {
-	LoginGrant granted = {.session_id = pgreply_int64(reply, 0, 1, 0),
-						  .expires_in_s = pgreply_int64(reply, 0, 2, 0) - wall_us() / 1000000,
-						  .user = pgreply_value(reply, 0, 3)};
+	LoginGrant granted = {.session_id = pgreply_int64(reply, 0, COLUMN_SESSION_ID, 0),
+						  .expires_in_s =
+							  pgreply_int64(reply, 0, COLUMN_EXPIRES_AT, 0) - wall_us() / 1000000,
+						  .user = pgreply_value(reply, 0, COLUMN_USER)};
 
 	if (granted.expires_in_s <= 0)
 		refuse(login, PROBLEM_TOKEN_EXPIRED, "The token has expired");
+	else if (login->scope != 0 && !hub_is_member(login->connection, login->scope))
+		refuse(login, PROBLEM_CONVERSATION_NOT_FOUND,
+			   problem_get(PROBLEM_CONVERSATION_NOT_FOUND)->title);
 	else
 		login->options->handlers->granted(login, &granted);
 }
@@ -78,7 +101,7 @@ use_answer(Login *login, const PgReply *reply, const Buffer *members)
 {
 	int64_t account_id = hub_account_id(login->connection);
 
-	if (account_id != 0 && account_id != pgreply_int64(reply, 0, 0, 0))
+	if (account_id != 0 && account_id != pgreply_int64(reply, 0, COLUMN_ACCOUNT_ID, 0))
 	{
 		refuse(login, PROBLEM_FORBIDDEN, "The token is of another account");
 		return;
@@ -108,8 +131,8 @@ fail(Login *login, const PgReply *reply)
 	if (pgreply_ok(reply))
 		id = PROBLEM_INTERNAL;
 	if (id == PROBLEM_INTERNAL)
-		log_error_id(login->log_id, "gateway_connect: %s %s", pgreply_sqlstate(reply),
-					 pgreply_message(reply));
+		log_error_id(login->log_id, "%s: %s %s", statements[login->kind].name,
+					 pgreply_sqlstate(reply), pgreply_message(reply));
 	refuse(login, id, problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
 }
 
@@ -120,7 +143,13 @@ on_answer(void *arg, const PgReply *reply)
 	Buffer members = BUFFER_EMPTY;
 
 	login->question = NULL;
-	if (pgreply_rows(reply) == 1 && read_memberships(reply, &members))
+	if (pgreply_rows(reply) == 1 && !pgreply_is_null(reply, 0, COLUMN_ERROR))
+	{
+		ProblemId id = problem_of_code(pgreply_value(reply, 0, COLUMN_ERROR));
+
+		refuse(login, id, problem_get(id)->title);
+	}
+	else if (pgreply_rows(reply) == 1 && read_memberships(reply, &members))
 		use_answer(login, reply, &members);
 	else
 		fail(login, reply);
@@ -139,9 +168,10 @@ login_init(Login *login, const LoginOptions *options, HubConnection *connection,
 }
 
 void
-login_begin(Login *login, const char *token, const char *request_id)
+login_begin(Login *login, const Credential *credential, const char *request_id)
 {
-	login->token = xstrdup(token);
+	login->kind = credential->kind;
+	login->credential = xstrdup(credential->text);
 	login->has_request_id = request_id != NULL;
 	string_copy(login->request_id, sizeof(login->request_id), request_id ? request_id : "");
 }
@@ -149,7 +179,7 @@ login_begin(Login *login, const char *token, const char *request_id)
 bool
 login_is_under_way(const Login *login)
 {
-	return login->token != NULL;
+	return login->credential != NULL;
 }
 
 const char *
@@ -161,8 +191,8 @@ login_request_id(const Login *login)
 void
 login_ask(Login *login)
 {
-	PgParam param = {login->token, strlen(login->token)};
-	PgCall call = {&gateway_connect, &param};
+	PgParam param = {login->credential, strlen(login->credential)};
+	PgCall call = {&statements[login->kind], &param};
 
 	hub_snapshot_begin(login->options->hub, &login->snapshot);
 	login->question = pgpool_request(login->options->pool, &call, 1, on_answer, login);
@@ -171,11 +201,11 @@ login_ask(Login *login)
 void
 login_forget(Login *login)
 {
-	if (login->token)
+	if (login->credential)
 	{
-		secure_zero(login->token, strlen(login->token));
-		free(login->token);
-		login->token = NULL;
+		secure_zero(login->credential, strlen(login->credential));
+		free(login->credential);
+		login->credential = NULL;
 	}
 	if (login->question)
 	{

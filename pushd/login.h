@@ -1,14 +1,15 @@
 /*
  * login.h
- *	  Who a connection belongs to: its token, the question to the database, and the
- *	  answer taken over by the hub.
+ *	  Who a connection belongs to: its credential, the question to the database, and
+ *	  the answer taken over by the hub.
  *
- * A Login is embedded in its owner.  The token is kept only until it is answered, for
- * the question is asked again when the feed was lost meanwhile.
+ * A Login is embedded in its owner.  The credential is kept only until it is answered,
+ * for the question is asked again when the feed was lost meanwhile.
  */
 #ifndef PARLEY_LOGIN_H
 #define PARLEY_LOGIN_H
 
+#include "credential.h"
 #include "hub.h"
 #include "pgpool.h"
 #include "problem.h"
@@ -35,7 +36,8 @@ typedef struct LoginHandlers
 	/* The connection is as it was before. */
 	void (*refused)(Login *login, ProblemId id, const char *message);
 
-	/* The feed was lost while the database was asked: ask again when it is back. */
+	/* The feed was lost while the database was asked: ask again when it is back, unless
+	 * the credential was a ticket, which is used up. */
 	void (*stale)(Login *login);
 } LoginHandlers;
 
@@ -53,7 +55,8 @@ struct Login
 	int64_t scope;
 	uint64_t log_id;
 
-	char *token; /* NULL: no login is under way */
+	CredentialKind kind;
+	char *credential; /* NULL: no login is under way */
 	char request_id[LOGIN_REQUEST_ID_MAX + 1];
 	bool has_request_id;
 	PgRequest *question;
@@ -63,8 +66,8 @@ struct Login
 void login_init(Login *login, const LoginOptions *options, HubConnection *connection, int64_t scope,
 				uint64_t log_id);
 
-/* Keeps the token; `request_id` may be NULL.  Only when no login is under way. */
-void login_begin(Login *login, const char *token, const char *request_id);
+/* Keeps a copy; `request_id` may be NULL.  Only when no login is under way. */
+void login_begin(Login *login, const Credential *credential, const char *request_id);
 
 bool login_is_under_way(const Login *login);
 
@@ -74,7 +77,7 @@ const char *login_request_id(const Login *login);
 /* Asks the database; a handler is called with the answer, unless login_forget() comes first. */
 void login_ask(Login *login);
 
-/* The login is over, whatever came of it: wipes the token.  Safe to repeat. */
+/* The login is over, whatever came of it: wipes the credential.  Safe to repeat. */
 void login_forget(Login *login);
 
 #endif /* PARLEY_LOGIN_H */

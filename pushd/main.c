@@ -208,6 +208,7 @@ start_database(Daemon *daemon)
 										   .hub = daemon->hub,
 										   .auth_timeout_ms = config->auth_timeout_s * 1000,
 										   .heartbeat_ms = config->heartbeat_s * 1000,
+										   .expiry_notice_ms = config->expiry_notice_s * 1000,
 										   .max_outbox_bytes = (size_t) config->max_outbox_bytes});
 	daemon->feed =
 		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
@@ -217,17 +218,18 @@ static bool
 start_server(Daemon *daemon, Buffer *why)
 {
 	const Config *config = &daemon->config;
-	ServerOptions options = {.listen = {.address = config->listen_address,
-										.port = config->listen_port},
-							 .max_connections = (size_t) config->max_connections,
-							 .http = {.loop = daemon->loop,
-									  .wheel = daemon->wheel,
-									  .services = {.pool = daemon->pool,
-												   .login_pool = daemon->login_pool,
-												   .feed = daemon->feed},
-									  .assets = daemon->assets,
-									  .max_body_bytes = (size_t) config->max_body_bytes,
-									  .allowed_origins = config->allowed_origins}};
+	ServerOptions options = {
+		.listen = {.address = config->listen_address, .port = config->listen_port},
+		.max_connections = (size_t) config->max_connections,
+		.http = {.loop = daemon->loop,
+				 .wheel = daemon->wheel,
+				 .services = {.pool = daemon->pool,
+							  .login_pool = daemon->login_pool,
+							  .feed = daemon->feed},
+				 .assets = daemon->assets,
+				 .max_body_bytes = (size_t) config->max_body_bytes,
+				 .handshake = {.allowed_origins = config->allowed_origins,
+							   .allow_url_token = config->allow_url_token != 0}}};
 
 	daemon->ws =
 		ws_create(&(WsOptions){.loop = daemon->loop,

@@ -22,6 +22,7 @@
 	X(UNKNOWN_TYPE, 400, "unknown_type", "No frame of this type is known") \
 	X(BINARY_NOT_SUPPORTED, 400, "binary_not_supported", "Binary frames are not supported") \
 	X(ORIGIN_FORBIDDEN, 403, "origin_forbidden", "The origin is not allowed") \
+	X(URL_TOKEN_FORBIDDEN, 403, "url_token_forbidden", "Tokens in addresses are not taken here") \
 	X(NOT_FOUND, 404, "not_found", "There is nothing at this address") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The method is not allowed here") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "The request took too long to arrive") \

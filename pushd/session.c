@@ -45,6 +45,8 @@ struct Session
 	bool heard;
 	bool pinged;
 	bool reading;
+	bool noticed; /* that its token ends soon */
+	int64_t expires_at_ms;
 	int requests;
 
 	TimerEntry deadline;  /* of the state: auth, token, close */
@@ -227,6 +229,26 @@ session_wants_close(const Session *session, SessionClose *why)
 
 /* ---- timers ------------------------------------------------------------- */
 
+/* Twice in the life of a token: ahead of its end, and at it. */
+static void
+on_expiry(Session *session)
+{
+	int64_t left_ms = session->expires_at_ms - clock_ms();
+	Buffer text = BUFFER_EMPTY;
+
+	if (session->noticed || left_ms <= 0)
+	{
+		session_close(session, SESSION_CLOSE_TOKEN_EXPIRED);
+		return;
+	}
+	session->noticed = true;
+	timer_arm(session->owner->options.wheel, &session->deadline, left_ms);
+	buffer_printf(&text, "{\"type\":\"expiring\",\"in_s\":%lld}",
+				  (long long) (left_ms + 500) / 1000);
+	session_reply(session, &text);
+	buffer_free(&text);
+}
+
 static void
 on_deadline(TimerEntry *entry)
 {
@@ -244,7 +266,7 @@ on_deadline(TimerEntry *entry)
 			session_close(session, SESSION_CLOSE_UNAVAILABLE);
 			break;
 		case SESSION_LIVE:
-			session_close(session, SESSION_CLOSE_TOKEN_EXPIRED);
+			on_expiry(session);
 			break;
 		case SESSION_CLOSING:
 			session->transport->abort(session->socket);
@@ -319,6 +341,7 @@ close_of_problem(ProblemId id)
 	} rules[] = {
 		{PROBLEM_TOKEN_EXPIRED, SESSION_CLOSE_TOKEN_EXPIRED},
 		{PROBLEM_SESSION_REVOKED, SESSION_CLOSE_SESSION_REVOKED},
+		{PROBLEM_CONVERSATION_NOT_FOUND, SESSION_CLOSE_NOT_A_MEMBER},
 	};
 
 	for (size_t i = 0; i < lengthof(rules); i++)
@@ -341,14 +364,27 @@ on_refused(Login *login, ProblemId id, const char *message)
 		session_close(session, close_of_problem(id));
 }
 
+/* The next deadline of a live session: the notice, if it is not yet due, or the end. */
+static void
+expect_expiry(Session *session)
+{
+	const SessionsOptions *options = &session->owner->options;
+	int64_t left_ms = session->expires_at_ms - clock_ms();
+	int64_t wait_ms = left_ms - options->expiry_notice_ms;
+
+	session->noticed = options->expiry_notice_ms == 0;
+	timer_arm(options->wheel, &session->deadline, wait_ms > 0 ? wait_ms : 0);
+}
+
 static void
 on_granted(Login *login, const LoginGrant *grant)
 {
 	Session *session = container_of(login, Session, login);
 
 	session_move(session, SESSION_LIVE);
-	timer_arm(session->owner->options.wheel, &session->deadline, grant->expires_in_s * 1000);
+	session->expires_at_ms = clock_ms() + grant->expires_in_s * 1000;
 	send_welcome(session, grant);
+	expect_expiry(session);
 	login_forget(login);
 }
 
@@ -364,13 +400,18 @@ session_wait(Session *session)
 static void
 on_stale(Login *login)
 {
-	session_wait(container_of(login, Session, login));
+	Session *session = container_of(login, Session, login);
+
+	if (login->kind == CREDENTIAL_TICKET)
+		session_close(session, SESSION_CLOSE_FEED_RESET);
+	else
+		session_wait(session);
 }
 
 static const LoginHandlers login_handlers = {on_granted, on_refused, on_stale};
 
 void
-session_authenticate(Session *session, const char *token, const char *request_id)
+session_authenticate(Session *session, const Credential *credential, const char *request_id)
 {
 	if (session->state >= SESSION_CLOSING)
 		return;
@@ -379,7 +420,7 @@ session_authenticate(Session *session, const char *token, const char *request_id
 		session_problem(session, PROBLEM_INVALID_FRAME, request_id, "Another login is under way");
 		return;
 	}
-	login_begin(&session->login, token, request_id);
+	login_begin(&session->login, credential, request_id);
 	if (session->state == SESSION_LIVE)
 		login_ask(&session->login);
 	else
@@ -400,6 +441,7 @@ on_end(HubConnection *connection, HubEnd why)
 	static const SessionClose close_of[] = {
 		[HUB_END_SESSION_REVOKED] = SESSION_CLOSE_SESSION_REVOKED,
 		[HUB_END_ACCOUNT_CLOSED] = SESSION_CLOSE_ACCOUNT_CLOSED,
+		[HUB_END_NOT_A_MEMBER] = SESSION_CLOSE_NOT_A_MEMBER,
 		[HUB_END_FEED_LOST] = SESSION_CLOSE_FEED_RESET,
 	};
 

@@ -14,6 +14,7 @@
 #ifndef PARLEY_SESSION_H
 #define PARLEY_SESSION_H
 
+#include "credential.h"
 #include "event.h"
 #include "hub.h"
 #include "loop.h"
@@ -36,6 +37,7 @@
 	X(UNAUTHENTICATED, 4500, "unauthenticated") \
 	X(SESSION_REVOKED, 4501, "session_revoked") \
 	X(ACCOUNT_CLOSED, 4502, "account_closed") \
+	X(NOT_A_MEMBER, 4503, "not_a_member") \
 	X(INVALID_UTF8, 1007, "invalid_utf8")
 
 typedef enum SessionClose
@@ -92,6 +94,7 @@ typedef struct SessionsOptions
 	Hub *hub;
 	int64_t auth_timeout_ms;
 	int64_t heartbeat_ms;
+	int64_t expiry_notice_ms;
 	size_t max_outbox_bytes;
 } SessionsOptions;
 
@@ -130,7 +133,7 @@ void session_closed(Session *session);
  * Starts (or, when live, renews) the login.  The answer is a `welcome`, or an `error`
  * and a close.  `request_id` may be NULL.
  */
-void session_authenticate(Session *session, const char *token, const char *request_id);
+void session_authenticate(Session *session, const Credential *credential, const char *request_id);
 
 /* Takes what is in the buffer as one frame; replies are never dropped silently: a
  * client that does not read them is closed as slow_consumer. */

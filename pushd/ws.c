@@ -133,52 +133,90 @@ append_span(Buffer *to, const char *text, Span span)
 	buffer_append_string(to, "\r\n");
 }
 
+/* The schemes of Authorization in the head that libwebsockets gets. */
+static const char *const schemes[] = {
+	[CREDENTIAL_TOKEN] = "Bearer ",
+	[CREDENTIAL_TICKET] = "Ticket ",
+};
+
 void
 ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 {
-	buffer_append_string(head, "GET /ws HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\n"
+	buffer_append_string(head, "GET /ws");
+	if (upgrade->scope != 0)
+		buffer_printf(head, "/chat/%lld", (long long) upgrade->scope);
+	buffer_append_string(head, " HTTP/1.1\r\nHost: parley\r\nConnection: Upgrade\r\n"
 							   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	append_span(head, "Sec-WebSocket-Key: ", upgrade->handshake.key);
 	if (upgrade->handshake.chat)
 		buffer_append_string(head, "Sec-WebSocket-Protocol: chat.v1\r\n");
-	if (upgrade->handshake.token.length > 0)
-		append_span(head, "Authorization: ", upgrade->handshake.token);
+	if (upgrade->handshake.kind != CREDENTIAL_NONE)
+	{
+		buffer_append_string(head, "Authorization: ");
+		append_span(head, schemes[upgrade->handshake.kind], upgrade->handshake.credential);
+	}
 	buffer_append_string(head, "\r\n");
 	buffer_append(head, upgrade->behind.start, upgrade->behind.length);
 }
 
-/* The token from ws_write_head(), NULL when there is none. */
+/* A field of ws_write_head(), NULL when there is none. */
 static char *
-read_token(struct lws *wsi)
+read_field(struct lws *wsi, enum lws_token_indexes field)
 {
-	int length = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
-	char *token;
+	int length = lws_hdr_total_length(wsi, field);
+	char *text;
 
 	if (length <= 0)
 		return NULL;
-	token = xcalloc(1, (size_t) length + HEADER_ROOM);
-	if (lws_hdr_copy(wsi, token, length + HEADER_ROOM, WSI_TOKEN_HTTP_AUTHORIZATION) >= 0)
-		return token;
-	free(token);
+	text = xcalloc(1, (size_t) length + HEADER_ROOM);
+	if (lws_hdr_copy(wsi, text, length + HEADER_ROOM, field) >= 0)
+		return text;
+	free(text);
 	return NULL;
+}
+
+static int64_t
+read_scope(struct lws *wsi)
+{
+	char *path = read_field(wsi, WSI_TOKEN_GET_URI);
+	int64_t scope = 0;
+
+	if (path)
+		(void) handshake_scope(path, &scope);
+	free(path);
+	return scope;
+}
+
+static void
+authenticate(Session *session, const char *authorization)
+{
+	for (size_t kind = CREDENTIAL_TOKEN; kind < lengthof(schemes); kind++)
+		if (string_starts_with(authorization, schemes[kind]))
+		{
+			const char *text = authorization + strlen(schemes[kind]);
+
+			session_authenticate(session, &(Credential){(CredentialKind) kind, text}, NULL);
+			return;
+		}
 }
 
 int
 ws_on_open(Ws *ws, struct lws *wsi)
 {
 	Connection *connection = xcalloc(1, sizeof(Connection));
-	char *token = read_token(wsi);
+	char *authorization = read_field(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
 
 	connection->ws = ws;
 	connection->wsi = wsi;
 	list_init(&connection->end_node);
 	lws_set_opaque_user_data(wsi, connection);
-	connection->session = sessions_open(ws->options.sessions, &transport, connection, 0);
-	if (token)
+	connection->session =
+		sessions_open(ws->options.sessions, &transport, connection, read_scope(wsi));
+	if (authorization)
 	{
-		session_authenticate(connection->session, token, NULL);
-		secure_zero(token, strlen(token));
-		free(token);
+		authenticate(connection->session, authorization);
+		secure_zero(authorization, strlen(authorization));
+		free(authorization);
 	}
 	return 0;
 }

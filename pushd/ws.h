@@ -34,7 +34,7 @@ void ws_free(Ws *ws);
 
 /*
  * A request head that libwebsockets takes: of the subprotocols `chat.v1` alone, and
- * the token, wherever it was, in Authorization.  The caller wipes it.
+ * the credential, wherever it was, in Authorization.  The caller wipes it.
  */
 void ws_write_head(const HttpUpgrade *upgrade, Buffer *head);
 

@@ -14,16 +14,27 @@
 #define ALLOWED "https://a.example, https://b.example:444"
 
 static Handshake handshake;
+static Buffer query;
+
+static ProblemId
+read_by_rules(const char *text, const HandshakeRules *rules)
+{
+	Head head;
+	ProblemId problem;
+	Buffer path = BUFFER_EMPTY;
+
+	if (head_parse(text, strlen(text), &head, &problem) != HEAD_GOOD)
+		return problem;
+	buffer_reset(&query);
+	ok(head_decode_target(&head, &path, &query), "the target");
+	buffer_free(&path);
+	return handshake_read(&head, (const char *) query.data, rules, &handshake);
+}
 
 static ProblemId
 read_handshake(const char *text)
 {
-	Head head;
-	ProblemId problem;
-
-	if (head_parse(text, strlen(text), &head, &problem) != HEAD_GOOD)
-		return problem;
-	return handshake_read(&head, ALLOWED, &handshake);
+	return read_by_rules(text, &(HandshakeRules){ALLOWED, false});
 }
 
 static const struct
@@ -67,26 +78,104 @@ test_checks(void)
 		ok(read_handshake(handshakes[i].text) == handshakes[i].problem, handshakes[i].name);
 }
 
+static bool
+is_token(const char *text)
+{
+	return handshake.kind == CREDENTIAL_TOKEN && span_is(handshake.credential, text);
+}
+
 static void
 test_token(void)
 {
 	ok(read_handshake(GOOD KEY "\r\n") == PROBLEM_COUNT && !handshake.chat &&
-		   handshake.token.length == 0 && handshake.key.length == 24,
+		   handshake.kind == CREDENTIAL_NONE && handshake.key.length == 24,
 	   "no subprotocol, no token");
 	ok(read_handshake(GOOD KEY "Sec-WebSocket-Protocol: x, chat.v1, bearer.abc\r\n\r\n") ==
 			   PROBLEM_COUNT &&
-		   handshake.chat && span_is(handshake.token, "abc"),
+		   handshake.chat && is_token("abc"),
 	   "both among the subprotocols");
 	ok(read_handshake(GOOD KEY "Sec-WebSocket-Protocol: bearer.\r\n\r\n") == PROBLEM_COUNT &&
-		   !handshake.chat && handshake.token.length == 0,
+		   !handshake.chat && handshake.kind == CREDENTIAL_NONE,
 	   "a token without a letter is none");
 	ok(read_handshake(GOOD KEY "Sec-WebSocket-Protocol: bearer.abc\r\n"
 							   "Authorization: bearer  def\r\n\r\n") == PROBLEM_COUNT &&
-		   span_is(handshake.token, "def"),
+		   is_token("def"),
 	   "Authorization comes first");
 	ok(read_handshake(GOOD KEY "Authorization: Basic def\r\n\r\n") == PROBLEM_COUNT &&
-		   handshake.token.length == 0,
+		   handshake.kind == CREDENTIAL_NONE,
 	   "of kind Bearer only");
+}
+
+#define REQUEST(target, fields) \
+	"GET " target " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" \
+	"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" KEY fields "\r\n"
+
+static void
+test_query(void)
+{
+	static const HandshakeRules open_rules = {"", true};
+
+	ok(read_handshake(REQUEST("/ws?a=b&ticket=t%2B1", "")) == PROBLEM_COUNT &&
+		   handshake.kind == CREDENTIAL_TICKET && span_is(handshake.credential, "t+1"),
+	   "a ticket in the address");
+	ok(read_handshake(REQUEST("/ws?ticket=", "")) == PROBLEM_COUNT &&
+		   handshake.kind == CREDENTIAL_NONE,
+	   "an empty one is none");
+	ok(read_handshake(REQUEST("/ws?ticket=t", "Authorization: Bearer abc\r\n")) == PROBLEM_COUNT &&
+		   is_token("abc"),
+	   "Authorization comes first again");
+	ok(read_handshake(REQUEST("/ws?token=abc", "")) == PROBLEM_URL_TOKEN_FORBIDDEN,
+	   "a token there is refused");
+	ok(read_by_rules(REQUEST("/ws?token=abc", ""), &open_rules) == PROBLEM_COUNT && is_token("abc"),
+	   "unless the rules allow it");
+}
+
+static void
+test_cookie(void)
+{
+	ok(read_handshake(REQUEST("/ws", "Cookie: parley_token=abc\r\nOrigin: http://x\r\n")) ==
+			   PROBLEM_COUNT &&
+		   is_token("abc"),
+	   "a cookie from the host's own page");
+	ok(read_handshake(REQUEST("/ws", "Cookie: parley_token=abc\r\n")) == PROBLEM_ORIGIN_FORBIDDEN,
+	   "from nobody knows where");
+	ok(read_handshake(REQUEST("/ws", "Cookie: parley_token=abc\r\n"
+									 "Authorization: Bearer def\r\n")) == PROBLEM_COUNT &&
+		   is_token("def"),
+	   "a cookie that is not needed");
+	ok(read_handshake(REQUEST("/ws", "Cookie: a=b; parley_token=abc; c=d\r\n"
+									 "Origin: http://x\r\n")) == PROBLEM_COUNT &&
+		   is_token("abc"),
+	   "among others");
+	ok(read_handshake(REQUEST("/ws", "Cookie: x_parley_token=abc; parley_token; parley_token=\r\n"
+									 "Origin: http://x\r\n")) == PROBLEM_COUNT &&
+		   handshake.kind == CREDENTIAL_NONE,
+	   "others only");
+}
+
+static void
+test_scope(void)
+{
+	static const struct
+	{
+		const char *path;
+		bool good;
+		int64_t scope;
+	} paths[] = {
+		{"/ws", true, 0},		   {"/ws/chat/7", true, 7},
+		{"/ws/chat/", false, 0},   {"/ws/chat/0", false, 0},
+		{"/ws/chat/-1", false, 0}, {"/ws/chat/7/", false, 0},
+		{"/ws/chat/x", false, 0},  {"/ws/", false, 0},
+		{"/wsx", false, 0},		   {"/ws/chat/9223372036854775808", false, 0},
+	};
+
+	for (size_t i = 0; i < lengthof(paths); i++)
+	{
+		int64_t scope;
+		bool good = handshake_scope(paths[i].path, &scope);
+
+		ok(good == paths[i].good && (!good || scope == paths[i].scope), paths[i].path);
+	}
 }
 
 int
@@ -94,5 +183,9 @@ main(void)
 {
 	test_checks();
 	test_token();
+	test_query();
+	test_cookie();
+	test_scope();
+	buffer_free(&query);
 	return done_testing();
 }

@@ -20,6 +20,7 @@ typedef struct Socket
 	char last[1024];
 } Socket;
 
+static const Credential token = {CREDENTIAL_TOKEN, "token"};
 static Loop *loop;
 static TimerWheel *wheel;
 static PgPool *pool;
@@ -176,9 +177,9 @@ test_deadlines(void)
 	session_closed(session);
 
 	session = sessions_open(sessions, &transport, &socket, 0);
-	session_authenticate(session, "token", NULL);
+	session_authenticate(session, &token, NULL);
 	is_number(session_state(session), SESSION_WAITING, "without a feed a login waits");
-	session_authenticate(session, "token", "again");
+	session_authenticate(session, &token, "again");
 	is_like(socket.last, "\"id\":\"again\",\"code\":\"invalid_frame\"", "one at a time");
 	pass_time(1100);
 	ok(session_wants_close(session, &why) && why == SESSION_CLOSE_FEED_RESET,
@@ -187,7 +188,7 @@ test_deadlines(void)
 
 	sessions_set_feed(sessions, true);
 	session = sessions_open(sessions, &transport, &socket, 0);
-	session_authenticate(session, "token", NULL);
+	session_authenticate(session, &token, NULL);
 	is_number(session_state(session), SESSION_ASKING, "with a feed the database is asked");
 	pass_time(1100);
 	ok(session_wants_close(session, &why) && why == SESSION_CLOSE_UNAVAILABLE,

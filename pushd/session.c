@@ -317,6 +317,8 @@ send_welcome(Session *session, const LoginGrant *grant)
 	Buffer text = BUFFER_EMPTY;
 
 	buffer_append_string(&text, "{\"type\":\"welcome\"");
+	if (session->scope != 0)
+		buffer_printf(&text, ",\"conversation_id\":%lld", (long long) session->scope);
 	if (request_id)
 	{
 		buffer_append_string(&text, ",\"id\":");

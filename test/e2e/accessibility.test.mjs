@@ -29,6 +29,9 @@ for (const colorScheme of ["light", "dark"]) {
     const page = await signIn(ada, { colorScheme, reducedMotion: "reduce" });
     await send(bob, id, "unread one");
     await conversation(page, "Bob").getByTestId("unread").waitFor();
+    await page.mouse.move(0, 0);
+    await inspect(page);
+    await conversation(page, "Bob").hover();
     await inspect(page);
     await conversation(page, "Bob").click();
     await stored(page, "unread one");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "config.h"
 
 #ifndef PARLEY_VERSION
@@ -21,6 +22,7 @@
 typedef enum KeyType
 {
 	KEY_TEXT,
+	KEY_NETWORKS, /* a text that is an address list */
 	KEY_NUMBER,
 	KEY_CHOICE
 } KeyType;
@@ -82,6 +84,33 @@ static const Key keys[] = {
 		"unsent bytes that a slow WebSocket may have"},
 	{"max-connections", KEY_NUMBER, FIELD(max_connections), "10000", 1, 1000000, "N", true,
 		"HTTP and WebSocket connections together"},
+	{"max-connections-per-address", KEY_NUMBER, FIELD(max_connections_per_address), "1000", 0, 1000000, "N", true,
+		"of them from one address (IPv6: one /64); 0 is no limit"},
+	{"max-connections-per-account", KEY_NUMBER, FIELD(max_connections_per_account), "100", 0, 1000000, "N", true,
+		"WebSockets of one account; 0 is no limit"},
+	{"max-logins-per-minute", KEY_NUMBER, FIELD(max_logins_per_minute), "120", 0, 1000000, "N", true,
+		"sign-ups, logins and refreshes from one address; 0 is no limit"},
+	{"trusted-proxies", KEY_NETWORKS, FIELD(trusted_proxies), "", 0, 0, "NETWORKS", true,
+		"whose word about the client counts, such as 10.0.0.0/8, ::1"},
+	{"client-address", KEY_CHOICE, FIELD(client_address), "socket", 0, 0,
+		"socket|proxy-protocol|x-forwarded-for|forwarded", false,
+		"where a trusted proxy says who the client is"},
+	{"metrics-access", KEY_NETWORKS, FIELD(metrics_access), "127.0.0.0/8, ::1", 0, 0, "NETWORKS", true,
+		"who may read /metrics"},
+	{"drain-s", KEY_NUMBER, FIELD(drain_s), "5", 0, 600, "S", true,
+		"after SIGTERM clients are sent away over this time"},
+	{"canary-s", KEY_NUMBER, FIELD(canary_s), "5", 0, 600, "S", true,
+		"how often a message of no conversation tries the feed; 0 never does"},
+	{"tls-cert", KEY_TEXT, FIELD(tls_cert), "", 0, 0, "FILE", true,
+		"certificate with its chain (PEM); serves HTTPS"},
+	{"tls-key", KEY_TEXT, FIELD(tls_key), "", 0, 0, "FILE", true,
+		"its private key (PEM)"},
+	{"tls-min-version", KEY_CHOICE, FIELD(tls_min_version), "1.2", 0, 0, "1.2|1.3", true,
+		"oldest TLS that is spoken"},
+	{"redirect-port", KEY_NUMBER, FIELD(redirect_port), "0", 0, 65535, "PORT", false,
+		"answer plain HTTP there with a redirect to HTTPS; 0 does not"},
+	{"hsts-s", KEY_NUMBER, FIELD(hsts_s), "31536000", 0, 315360000, "S", true,
+		"max-age of Strict-Transport-Security under TLS; 0 sends none"},
 	{"allowed-origins", KEY_TEXT, FIELD(allowed_origins), "", 0, 0, "ORIGINS", true,
 		"comma-separated; empty allows the server's own"},
 };
@@ -102,6 +131,12 @@ typedef struct Source
 	const char *prefix; /* "--", "PARLEY_" or "file:" */
 	const char *name;	/* key as it is written there */
 } Source;
+
+static bool
+is_text(const Key *key)
+{
+	return key->type == KEY_TEXT || key->type == KEY_NETWORKS;
+}
 
 static char **
 text_field(Config *config, const Key *key)
@@ -168,6 +203,24 @@ set_text(Config *config, const Key *key, const char *text)
 	free(previous);
 }
 
+static bool
+set_networks(Config *config, const Key *key, const char *text, Source source, Buffer *output)
+{
+	AddressList list;
+	Buffer why = BUFFER_EMPTY;
+	bool good = address_list_parse(&list, text, &why);
+
+	if (good)
+	{
+		address_list_free(&list);
+		set_text(config, key, text);
+	}
+	else
+		buffer_printf(output, "%s%s: %s", source.prefix, source.name, buffer_cstring(&why));
+	buffer_free(&why);
+	return good;
+}
+
 /* False, with one line in `output`, when the text is no value of this key. */
 static bool
 set_value(Config *config, const Key *key, const char *text, Source source, Buffer *output)
@@ -177,6 +230,8 @@ set_value(Config *config, const Key *key, const char *text, Source source, Buffe
 		case KEY_TEXT:
 			set_text(config, key, text);
 			return true;
+		case KEY_NETWORKS:
+			return set_networks(config, key, text, source, output);
 		case KEY_NUMBER:
 			if (set_number(config, key, text))
 				return true;
@@ -481,7 +536,7 @@ config_load(Config *config, int argc, char **argv)
 static bool
 is_equal(Config *a, Config *b, const Key *key)
 {
-	if (key->type == KEY_TEXT)
+	if (is_text(key))
 		return strcmp(*text_field(a, key), *text_field(b, key)) == 0;
 	return *number_field(a, key) == *number_field(b, key);
 }
@@ -492,7 +547,7 @@ reload_key(Config *config, Config *fresh, const Key *key)
 {
 	if (!key->reloadable)
 		log_warn("%s has changed: that takes a restart", key->name);
-	else if (key->type == KEY_TEXT)
+	else if (is_text(key))
 		set_text(config, key, *text_field(fresh, key));
 	else
 		*number_field(config, key) = *number_field(fresh, key);
@@ -524,7 +579,7 @@ config_free(Config *config)
 	{
 		char **field = text_field(config, &keys[i]);
 
-		if (keys[i].type != KEY_TEXT || !*field)
+		if (!is_text(&keys[i]) || !*field)
 			continue;
 		secure_zero(*field, strlen(*field));
 		free(*field);

@@ -42,6 +42,19 @@ typedef struct Config
 	int64_t max_connections;  /* WebSocket and HTTP together */
 	int64_t allow_url_token;  /* 0 or 1 */
 	int64_t expiry_notice_s;  /* tell a client so long before its token ends */
+	int64_t max_connections_per_address; /* 0: no limit */
+	int64_t max_connections_per_account; /* 0: no limit */
+	int64_t max_logins_per_minute;		 /* of one address; 0: no limit */
+	char *trusted_proxies;				 /* "10.0.0.0/8, ::1" */
+	int64_t client_address;				 /* ForwardedForm */
+	char *metrics_access;				 /* networks that may read /metrics */
+	int64_t drain_s;					 /* to send all clients elsewhere after SIGTERM */
+	int64_t canary_s;					 /* how often the feed is tried; 0: never */
+	char *tls_cert;						 /* PEM with its chain; empty: no TLS */
+	char *tls_key;
+	int64_t tls_min_version; /* 0: 1.2, 1: 1.3 */
+	int64_t redirect_port;	 /* plain HTTP that sends to HTTPS; 0: none */
+	int64_t hsts_s;			 /* max-age; 0: none */
 	char *allowed_origins;	  /* "https://a.example,https://b.example"; empty: same origin */
 } Config;
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "caller.h"
 #include "chunked.h"
 #include "log.h"
 #include "metrics.h"
@@ -53,7 +54,9 @@ typedef struct Connection
 	Http *http;
 	int fd; /* -1: a WebSocket has it now */
 	uv_poll_t poll;
-	int polled; /* events that libuv watches for */
+	int polled;		/* events that libuv watches for */
+	Address peer;	/* as far as the socket tells */
+	Address client; /* by the word of a trusted proxy; has the place */
 	TimerEntry deadline;
 	Stage stage;
 	Buffer in;
@@ -69,7 +72,7 @@ typedef struct Connection
 	Buffer path;
 	Buffer query;
 	Buffer token; /* of Authorization */
-	Buffer client;
+	Buffer agent; /* User-Agent */
 	PgRequest *question;
 
 	Response response;
@@ -88,6 +91,9 @@ finish_head(Connection *connection, const uint8_t *bytes, size_t length)
 	Response *response = &connection->response;
 
 	connection->close |= connection->http->draining;
+	if (connection->http->options.hsts_s > 0)
+		buffer_printf(&response->head, "strict-transport-security: max-age=%lld\r\n",
+					  (long long) connection->http->options.hsts_s);
 	response_end(response, bytes, length, connection->method == METHOD_HEAD, connection->close);
 	connection->stage = STAGE_ANSWER;
 	metric_add(METRIC_HTTP_ERRORS, response->status >= 500);
@@ -243,24 +249,45 @@ on_reply(void *arg, const PgReply *reply)
 	connection_drive(connection);
 }
 
+/* Each costs a hash of a password, or a guess at one. */
+static bool
+may_try_login(Connection *connection)
+{
+	const Http *http = connection->http;
+	int64_t wait_s;
+
+	if (connection->match.route->answer != ANSWER_GRANT)
+		return true;
+	wait_s = admission_try_login(http->options.admission, &connection->client, clock_ms());
+	if (wait_s > 0)
+		answer_problem(connection, PROBLEM_THROTTLED, NULL, wait_s);
+	return wait_s == 0;
+}
+
 static void
 ask(Connection *connection, const Arguments *arguments)
 {
 	const Route *route = connection->match.route;
 	const RouteServices *services = &connection->http->options.services;
+	Caller caller;
 	PgParam token = {(const char *) connection->token.data, connection->token.length};
-	PgCall calls[2] = {{&authenticate, &token}, {&route->statement, arguments->params}};
+	PgCall calls[3] = {{0}, {&authenticate, &token}};
+	int count = route->login ? 2 : 1;
 
 	if (route->login && connection->token.length == 0)
 	{
 		answer_problem(connection, PROBLEM_UNAUTHENTICATED, NULL, 0);
 		return;
 	}
+	if (!may_try_login(connection))
+		return;
+	calls[0] = caller_call(&caller, &connection->client, buffer_cstring(&connection->agent));
+	calls[count++] = (PgCall){&route->statement, arguments->params};
 	timer_cancel(&connection->deadline);
 	connection->stage = STAGE_ASKING;
 	connection->question =
 		pgpool_request(route->answer == ANSWER_GRANT ? services->login_pool : services->pool,
-					   calls + (route->login ? 0 : 1), route->login ? 2 : 1, on_reply, connection);
+					   calls, count, on_reply, connection);
 }
 
 static void
@@ -280,7 +307,7 @@ run_request(Connection *connection)
 	ArgumentInput input = {.query = (const char *) connection->query.data,
 						   .body = (const char *) connection->in.data,
 						   .body_length = connection->body_length,
-						   .client = buffer_cstring(&connection->client)};
+						   .client = buffer_cstring(&connection->agent)};
 	Arguments arguments;
 	Refusal refusal;
 
@@ -322,7 +349,7 @@ request_forget(Connection *connection)
 	buffer_free(&connection->path);
 	wipe(&connection->query);
 	wipe(&connection->token);
-	buffer_free(&connection->client);
+	buffer_free(&connection->agent);
 	response_forget(&connection->response);
 	connection->match = (RouteMatch){0};
 	connection->method = 0;
@@ -341,6 +368,8 @@ connection_end(Connection *connection)
 	wipe(&connection->in);
 	list_remove(&connection->node);
 	connection->http->count--;
+	if (connection->fd >= 0)
+		admission_leave(connection->http->options.admission, &connection->client);
 	uv_close((uv_handle_t *) &connection->poll, on_closed);
 }
 
@@ -349,7 +378,7 @@ static void
 upgrade_connection(Connection *connection, const Head *head)
 {
 	Http *http = connection->http;
-	HttpUpgrade upgrade = {.fd = connection->fd};
+	HttpUpgrade upgrade = {.fd = connection->fd, .client = connection->client};
 	ProblemId problem = PROBLEM_NOT_FOUND;
 	Buffer in;
 	Buffer query;
@@ -440,6 +469,51 @@ take_request(Connection *connection, const Head *head)
 	}
 }
 
+/* Everything is at the same place, but under TLS (RFC 9110, section 15.4.9). */
+static void
+answer_redirect(Connection *connection, const Head *head)
+{
+	Span host = head_find(head, "Host");
+	const char *end = memchr(host.start, ':', host.length);
+	Buffer location = BUFFER_EMPTY;
+	int port = connection->http->options.https_port;
+
+	if (host.length > 0 && host.start[0] == '[')
+		end = memchr(host.start, ']', host.length) ? (const char *) memchr(host.start, ']', host.length) + 1
+												   : NULL;
+	if (end)
+		host.length = (size_t) (end - host.start);
+	connection->close = true;
+	if (host.length == 0 || head->target.length == 0 || head->target.start[0] != '/')
+	{
+		answer_problem(connection, PROBLEM_BAD_REQUEST, NULL, 0);
+		return;
+	}
+	buffer_append_string(&location, "location: https://");
+	buffer_append(&location, host.start, host.length);
+	if (port != 443)
+		buffer_printf(&location, ":%d", port);
+	buffer_append(&location, head->target.start, head->target.length);
+	buffer_append_string(&location, "\r\n");
+	answer(connection, 308, NULL, buffer_cstring(&location));
+	buffer_free(&location);
+}
+
+/* Whom a trusted proxy names; false when that client has too many connections already. */
+static bool
+know_client(Connection *connection, const Head *head)
+{
+	const HttpOptions *options = &connection->http->options;
+	Address client =
+		forwarded_client(options->forwarded, options->trusted, head, &connection->peer);
+	Address before = connection->client;
+
+	if (address_equal(&client, &before))
+		return true;
+	connection->client = client;
+	return admission_move(options->admission, &before, &client);
+}
+
 static void
 begin_request(Connection *connection, const Head *head)
 {
@@ -454,9 +528,13 @@ begin_request(Connection *connection, const Head *head)
 	chunked_begin(&connection->chunks, connection->http->options.max_body_bytes);
 	(void) buffer_cstring(&connection->path);
 	copy_span(&connection->token, head_bearer(head));
-	copy_span(&connection->client, head_find(head, "User-Agent"));
-	if (!good)
+	copy_span(&connection->agent, head_find(head, "User-Agent"));
+	if (!know_client(connection, head))
+		answer_last(connection, PROBLEM_TOO_MANY_CONNECTIONS);
+	else if (!good)
 		answer_last(connection, PROBLEM_NOT_FOUND);
+	else if (connection->http->options.redirects)
+		answer_redirect(connection, head);
 	else if (head->websocket)
 		upgrade_connection(connection, head);
 	else
@@ -641,11 +719,24 @@ on_event(uv_poll_t *handle, int status, int events)
 }
 
 static void
+count_timeout(const Connection *connection, bool idle)
+{
+	static const MetricId metric_of[] = {
+		[STAGE_HEAD] = METRIC_TIMEOUT_HEAD,		[STAGE_BODY] = METRIC_TIMEOUT_BODY,
+		[STAGE_ANSWER] = METRIC_TIMEOUT_ANSWER, [STAGE_LINGER] = METRIC_TIMEOUT_ANSWER,
+		[STAGE_GONE] = METRIC_TIMEOUT_ANSWER,
+	};
+
+	metric_add(idle ? METRIC_TIMEOUT_IDLE : metric_of[connection->stage], 1);
+}
+
+static void
 on_deadline(TimerEntry *entry)
 {
 	Connection *connection = container_of(entry, Connection, deadline);
 	bool idle = connection->stage == STAGE_HEAD && connection->in.length == 0;
 
+	count_timeout(connection, idle);
 	if (!idle && (connection->stage == STAGE_HEAD || connection->stage == STAGE_BODY))
 	{
 		answer_last(connection, PROBLEM_REQUEST_TIMEOUT);
@@ -658,17 +749,19 @@ on_deadline(TimerEntry *entry)
 /* ---- the whole ---------------------------------------------------------- */
 
 void
-http_accept(Http *http, int fd, bool has_room)
+http_accept(Http *http, int fd, const Address *client, bool has_room)
 {
 	Connection *connection = xcalloc(1, sizeof(Connection));
 
 	if (uv_poll_init(loop_uv(http->options.loop), &connection->poll, fd) != 0)
 	{
+		admission_leave(http->options.admission, client);
 		close(fd);
 		free(connection);
 		return;
 	}
 	connection->http = http;
+	connection->peer = connection->client = *client;
 	connection->fd = fd;
 	connection->poll.data = connection;
 	timer_init(&connection->deadline, on_deadline);

@@ -12,7 +12,9 @@
 #ifndef PARLEY_HTTP_H
 #define PARLEY_HTTP_H
 
+#include "admission.h"
 #include "assets.h"
+#include "forwarded.h"
 #include "handshake.h"
 #include "loop.h"
 #include "pgpool.h"
@@ -28,8 +30,9 @@ typedef struct HttpUpgrade
 {
 	int fd; /* goes with it; non-blocking */
 	Handshake handshake;
-	int64_t scope; /* a conversation, or 0 */
-	Span behind;   /* what came behind the head already */
+	int64_t scope;	/* a conversation, or 0 */
+	Span behind;	/* what came behind the head already */
+	Address client; /* the place of this address goes with it, too */
 } HttpUpgrade;
 
 typedef struct HttpOptions
@@ -38,6 +41,12 @@ typedef struct HttpOptions
 	TimerWheel *wheel;
 	RouteServices services;
 	const Assets *assets; /* or NULL */
+	Admission *admission;
+	const AddressList *trusted; /* proxies */
+	ForwardedForm forwarded;	/* FORWARDED_PROXY_PROTOCOL is not the business of HTTP */
+	bool redirects;				/* every request, to https_port */
+	int https_port;
+	int64_t hsts_s; /* 0: no Strict-Transport-Security */
 	size_t max_body_bytes;
 	HandshakeRules handshake;
 	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
@@ -49,8 +58,9 @@ Http *http_create(const HttpOptions *options) MUST_CHECK;
 /* Drops all connections; the memory of each goes when libuv has closed its handle. */
 void http_free(Http *http);
 
-/* Takes over a socket; when there is no room for it, its client is told so. */
-void http_accept(Http *http, int fd, bool has_room);
+/* Takes over a socket and its place (admission.h); when there is no room for it, its client is
+ * told so. */
+void http_accept(Http *http, int fd, const Address *client, bool has_room);
 
 size_t http_connections(const Http *http);
 

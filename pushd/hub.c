@@ -625,6 +625,21 @@ hub_is_member(const HubConnection *connection, int64_t conversation_id)
 	return connection->account && map_get(&connection->account->memberships, conversation_id);
 }
 
+size_t
+hub_connections_of_account(const HubConnection *connection)
+{
+	size_t count = 0;
+
+	if (connection->account)
+	{
+		LIST_FOREACH(&connection->account->connections, node)
+		{
+			count++;
+		}
+	}
+	return count;
+}
+
 void
 hub_online_accounts(const Hub *hub, Buffer *ids)
 {

@@ -133,6 +133,9 @@ int64_t hub_account_id(const HubConnection *connection);
 /* Whether the account of a connection is a member, as far as the feed has told. */
 bool hub_is_member(const HubConnection *connection, int64_t conversation_id);
 
+/* How many connections its account has here, itself included; 0: it is not connected. */
+size_t hub_connections_of_account(const HubConnection *connection);
+
 /* Appends the ids (int64_t) of all accounts that are connected. */
 void hub_online_accounts(const Hub *hub, Buffer *ids);
 

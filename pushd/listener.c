@@ -37,14 +37,18 @@ on_connect(uv_poll_t *handle, int status, int events)
 	(void) events;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++)
 	{
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage from = {0};
+		struct sockaddr *name = (struct sockaddr *) &from;
+		socklen_t size = sizeof(from);
+		int fd = accept4(listener->fd, name, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0)
 		{
+			Address peer = address_of_socket(name);
 			int on = 1;
 
 			(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-			listener->accept(listener->arg, fd);
+			listener->accept(listener->arg, fd, &peer);
 		}
 		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		{

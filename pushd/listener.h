@@ -8,14 +8,15 @@
 #ifndef PARLEY_LISTENER_H
 #define PARLEY_LISTENER_H
 
+#include "address.h"
 #include "loop.h"
 #include "timerwheel.h"
 #include "util.h"
 
 typedef struct Listener Listener;
 
-/* Takes over a new, non-blocking socket. */
-typedef void (*ListenerAccept)(void *arg, int fd);
+/* Takes over a new, non-blocking socket; `peer` is its other end. */
+typedef void (*ListenerAccept)(void *arg, int fd, const Address *peer);
 
 typedef struct ListenerOptions
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caller.h"
 #include "log.h"
 #include "pgarray.h"
 
@@ -191,11 +192,13 @@ login_request_id(const Login *login)
 void
 login_ask(Login *login)
 {
+	Caller caller;
 	PgParam param = {login->credential, strlen(login->credential)};
-	PgCall call = {&statements[login->kind], &param};
+	PgCall calls[] = {caller_call(&caller, &login->client, NULL),
+					  {&statements[login->kind], &param}};
 
 	hub_snapshot_begin(login->options->hub, &login->snapshot);
-	login->question = pgpool_request(login->options->pool, &call, 1, on_answer, login);
+	login->question = pgpool_request(login->options->pool, calls, lengthof(calls), on_answer, login);
 }
 
 void

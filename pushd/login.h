@@ -9,6 +9,7 @@
 #ifndef PARLEY_LOGIN_H
 #define PARLEY_LOGIN_H
 
+#include "address.h"
 #include "credential.h"
 #include "hub.h"
 #include "pgpool.h"
@@ -54,6 +55,7 @@ struct Login
 	HubConnection *connection;
 	int64_t scope;
 	uint64_t log_id;
+	Address client; /* whose address; may be set at any time before the question */
 
 	CredentialKind kind;
 	char *credential; /* NULL: no login is under way */

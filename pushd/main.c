@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "assets.h"
 #include "batcher.h"
 #include "config.h"
@@ -24,6 +25,7 @@
 #include "server.h"
 #include "session.h"
 #include "timerwheel.h"
+#include "tls.h"
 #include "walfeed.h"
 
 #define FILES_MAX 131072 /* libwebsockets keeps tables of this size */
@@ -47,6 +49,9 @@ typedef struct Daemon
 	ListenFeed *listen;
 	Ws *ws;
 	Server *server;
+	AddressList trusted;
+	Admission *admission;
+	Tls *tls; /* NULL: none */
 	TimerEntry ready_check;
 	TimerEntry drain;
 	int64_t drain_until_ms; /* 0: not shutting down */
@@ -182,6 +187,47 @@ load_assets(Daemon *daemon, Buffer *why)
 	return daemon->assets != NULL;
 }
 
+static SessionLimits
+session_limits(const Config *config)
+{
+	return (SessionLimits){.auth_timeout_ms = config->auth_timeout_s * 1000,
+						   .heartbeat_ms = config->heartbeat_s * 1000,
+						   .expiry_notice_ms = config->expiry_notice_s * 1000,
+						   .max_outbox_bytes = (size_t) config->max_outbox_bytes,
+						   .max_per_account = (size_t) config->max_connections_per_account};
+}
+
+static AdmissionLimits
+admission_limits(const Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+
+	return (AdmissionLimits){
+		.connections = (size_t) config->max_connections,
+		.connections_per_address = (size_t) config->max_connections_per_address,
+		.logins_per_minute = config->max_logins_per_minute,
+		.trusted = &daemon->trusted,
+	};
+}
+
+static TlsSettings
+tls_settings(const Config *config)
+{
+	return (TlsSettings){config->tls_cert, config->tls_key, config->tls_min_version == 1};
+}
+
+/* False, with one line in `why`, when it is configured and cannot be had. */
+static bool
+start_tls(Daemon *daemon, Buffer *why)
+{
+	TlsSettings settings = tls_settings(&daemon->config);
+
+	if (settings.cert[0] == '\0')
+		return true;
+	daemon->tls = tls_create(daemon->loop, daemon->wheel, &settings, why);
+	return daemon->tls != NULL;
+}
+
 static void
 start_database(Daemon *daemon)
 {
@@ -206,10 +252,7 @@ start_database(Daemon *daemon)
 										   .wheel = daemon->wheel,
 										   .pool = daemon->pool,
 										   .hub = daemon->hub,
-										   .auth_timeout_ms = config->auth_timeout_s * 1000,
-										   .heartbeat_ms = config->heartbeat_s * 1000,
-										   .expiry_notice_ms = config->expiry_notice_s * 1000,
-										   .max_outbox_bytes = (size_t) config->max_outbox_bytes});
+										   .limits = session_limits(config)});
 	daemon->feed =
 		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
 }
@@ -220,9 +263,14 @@ start_server(Daemon *daemon, Buffer *why)
 	const Config *config = &daemon->config;
 	ServerOptions options = {
 		.listen = {.address = config->listen_address, .port = config->listen_port},
-		.max_connections = (size_t) config->max_connections,
+		.redirect_port = daemon->tls ? config->redirect_port : 0,
+		.tls = daemon->tls,
 		.http = {.loop = daemon->loop,
 				 .wheel = daemon->wheel,
+				 .admission = daemon->admission,
+				 .trusted = &daemon->trusted,
+				 .forwarded = (ForwardedForm) config->client_address,
+				 .hsts_s = daemon->tls ? config->hsts_s : 0,
 				 .services = {.pool = daemon->pool,
 							  .login_pool = daemon->login_pool,
 							  .feed = daemon->feed},
@@ -287,11 +335,15 @@ stop(Daemon *daemon)
 	batcher_free(daemon->batcher);
 	if (daemon->server)
 		server_free(daemon->server);
-	ws_free(daemon->ws);
+	if (daemon->tls)
+		tls_free(daemon->tls);
+	if (daemon->ws)
+		ws_free(daemon->ws);
 	sessions_free(daemon->sessions);
 	hub_free(daemon->hub);
 	presence_free(daemon->presence);
 	jobs_free(daemon->jobs);
+	admission_free(daemon->admission);
 	timerwheel_free(daemon->wheel);
 }
 
@@ -299,12 +351,16 @@ stop(Daemon *daemon)
 static bool
 start(Daemon *daemon, Buffer *why)
 {
+	AdmissionLimits limits;
+
 	daemon->loop = loop_create();
 	daemon->wheel = timerwheel_create(daemon->loop, TIMERWHEEL_TICK_MS);
 	timer_init(&daemon->ready_check, on_ready_check);
 	timer_init(&daemon->drain, on_drain);
+	limits = admission_limits(daemon);
+	daemon->admission = admission_create(&limits);
 	start_database(daemon);
-	if (!start_server(daemon, why))
+	if (!start_tls(daemon, why) || !start_server(daemon, why))
 		return false;
 	loop_on_signal(daemon->loop, SIGTERM, on_stop_signal, daemon);
 	loop_on_signal(daemon->loop, SIGINT, on_stop_signal, daemon);
@@ -316,7 +372,8 @@ static int
 run(Daemon *daemon)
 {
 	Buffer why = BUFFER_EMPTY;
-	bool started = load_assets(daemon, &why);
+	bool started = address_list_parse(&daemon->trusted, daemon->config.trusted_proxies, &why) &&
+				   load_assets(daemon, &why);
 
 	if (started)
 	{
@@ -330,6 +387,7 @@ run(Daemon *daemon)
 		fprintf(stderr, "parley-pushd: %s\n", buffer_cstring(&why));
 	buffer_free(&why);
 	assets_free(daemon->assets);
+	address_list_free(&daemon->trusted);
 	return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

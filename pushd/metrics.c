@@ -82,6 +82,52 @@ metric_observe_us(MetricId id, int64_t duration_us)
 	value->total += duration_us;
 }
 
+/* ---- families ----------------------------------------------------------- */
+
+static const struct
+{
+	const char *name;
+	const char *help;
+} families[METRIC_FAMILY_COUNT] = {
+#define PARLEY_METRIC_FAMILY_ROW(symbol, name, help) {name, help},
+	PARLEY_METRIC_FAMILIES(PARLEY_METRIC_FAMILY_ROW)
+#undef PARLEY_METRIC_FAMILY_ROW
+};
+
+typedef struct Labelled
+{
+	struct Labelled *next; /* in the order of their coming */
+	int64_t total;
+	char labels[];
+} Labelled;
+
+static Labelled *labelled[METRIC_FAMILY_COUNT];
+
+void
+metric_count(MetricFamily family, const char *labels)
+{
+	Labelled **link = &labelled[family];
+
+	while (*link && strcmp((*link)->labels, labels) != 0)
+		link = &(*link)->next;
+	if (!*link)
+	{
+		*link = xcalloc(1, sizeof(Labelled) + strlen(labels) + 1);
+		memcpy((*link)->labels, labels, strlen(labels));
+	}
+	(*link)->total++;
+}
+
+static void
+write_family(Buffer *to, MetricFamily family)
+{
+	buffer_printf(to, "# HELP %s %s\n# TYPE %s counter\n", families[family].name,
+				  families[family].help, families[family].name);
+	for (const Labelled *row = labelled[family]; row; row = row->next)
+		buffer_printf(to, "%s{%s} %lld\n", families[family].name, row->labels,
+					  (long long) row->total);
+}
+
 static void
 write_histogram(Buffer *to, const MetricRow *row, const MetricValue *value)
 {
@@ -128,4 +174,6 @@ metrics_write(Buffer *to)
 		else
 			write_plain(to, row, &values[id]);
 	}
+	for (int family = 0; family < METRIC_FAMILY_COUNT; family++)
+		write_family(to, (MetricFamily) family);
 }

@@ -26,6 +26,20 @@
 	X(FRAMES_DROPPED, COUNTER, "parley_frames_dropped_total", "reason=\"outbox_full\"", \
 	  "Frames not sent, by reason") \
 	X(OUTBOX_BYTES, GAUGE, "parley_outbox_bytes", "", "Bytes that wait for slow clients") \
+	X(REFUSED_FULL, COUNTER, "parley_refused_total", "reason=\"full\"", \
+	  "Connections and logins refused, by reason") \
+	X(REFUSED_ADDRESS, COUNTER, "parley_refused_total", "reason=\"address_full\"", "") \
+	X(REFUSED_ACCOUNT, COUNTER, "parley_refused_total", "reason=\"account_full\"", "") \
+	X(REFUSED_LOGINS, COUNTER, "parley_refused_total", "reason=\"login_rate\"", "") \
+	X(REFUSED_PROXY, COUNTER, "parley_refused_total", "reason=\"proxy_header\"", "") \
+	X(REFUSED_TLS, COUNTER, "parley_refused_total", "reason=\"tls_handshake\"", "") \
+	X(TLS_CONNECTIONS, GAUGE, "parley_tls_connections", "", "Open connections under TLS") \
+	X(TIMEOUT_ENTRANCE, COUNTER, "parley_timeouts_total", "stage=\"entrance\"", \
+	  "Connections that took too long, by what was due") \
+	X(TIMEOUT_HEAD, COUNTER, "parley_timeouts_total", "stage=\"head\"", "") \
+	X(TIMEOUT_BODY, COUNTER, "parley_timeouts_total", "stage=\"body\"", "") \
+	X(TIMEOUT_ANSWER, COUNTER, "parley_timeouts_total", "stage=\"answer\"", "") \
+	X(TIMEOUT_IDLE, COUNTER, "parley_timeouts_total", "stage=\"idle\"", "") \
 	X(HTTP_REQUESTS, COUNTER, "parley_http_requests_total", "", "HTTP requests") \
 	X(HTTP_ERRORS, COUNTER, "parley_http_errors_total", "", "HTTP answers of 500 and above") \
 	X(COMMIT_TO_SOCKET, HISTOGRAM, "parley_commit_to_socket_seconds", "", \
@@ -56,6 +70,22 @@
 	X(POOL_LATENCY, HISTOGRAM, "parley_pool_request_seconds", "", \
 	  "From a request to its answer, waiting included")
 
+/*
+ * Counters whose labels are known only at run time, but come from tables of ours, never
+ * from outside.  X(symbol, name, help)
+ */
+#define PARLEY_METRIC_FAMILIES(X) \
+	X(HTTP_ANSWERS, "parley_http_answers_total", "HTTP answers by route and status") \
+	X(CLOSES, "parley_closes_total", "WebSocket connections that ended, by reason")
+
+typedef enum MetricFamily
+{
+#define PARLEY_METRIC_FAMILY_ENUM(symbol, name, help) METRIC_FAMILY_##symbol,
+	PARLEY_METRIC_FAMILIES(PARLEY_METRIC_FAMILY_ENUM)
+#undef PARLEY_METRIC_FAMILY_ENUM
+	METRIC_FAMILY_COUNT
+} MetricFamily;
+
 typedef enum MetricId
 {
 #define PARLEY_METRIC_ENUM(symbol, type, name, labels, help) METRIC_##symbol,
@@ -66,6 +96,9 @@ typedef enum MetricId
 
 /* Counters and gauges. */
 void metric_add(MetricId id, int64_t delta);
+
+/* One more in a family; `labels` as in the text form: name="value",… */
+void metric_count(MetricFamily family, const char *labels);
 
 /* Gauges. */
 void metric_set(MetricId id, int64_t value);

@@ -25,6 +25,7 @@ static const struct
 	{201, "Created"},
 	{204, "No Content"},
 	{304, "Not Modified"},
+	{308, "Permanent Redirect"},
 	{400, "Bad Request"},
 	{401, "Unauthorized"},
 	{403, "Forbidden"},
@@ -71,7 +72,8 @@ response_begin(Response *response, int status, ResponsePolicy policy)
 	write_date(&response->head);
 	buffer_printf(&response->head,
 				  "content-security-policy: %s\r\nx-content-type-options: nosniff\r\n"
-				  "referrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n",
+				  "referrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n"
+				  "cross-origin-opener-policy: same-origin\r\nx-frame-options: DENY\r\n",
 				  policies[policy]);
 }
 

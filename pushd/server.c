@@ -30,13 +30,32 @@ struct Server
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	Listener *listener;
+	Entrance *entrance;
 	Http *http;
+	Listener *redirect_listener;
+	Entrance *redirect_entrance;
+	Http *redirect;
 	size_t websockets;
+	Map places; /* wsi → Address that has its place */
+	bool adoption_failed;
 };
 
 static const lws_retry_bo_t no_timers;
 
 /* ---- libwebsockets ------------------------------------------------------ */
+
+/* Its last word.  One that goes while it is being adopted has no entry yet. */
+static void
+on_destroy(Server *server, struct lws *wsi)
+{
+	Address *client = map_remove(&server->places, (int64_t) (intptr_t) wsi);
+
+	server->websockets--;
+	server->adoption_failed = client == NULL;
+	if (client)
+		admission_leave(server->options.http.admission, client);
+	free(client);
+}
 
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
@@ -59,7 +78,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			return 0;
 		case LWS_CALLBACK_WSI_DESTROY:
 			ws_on_gone(wsi);
-			server->websockets--;
+			on_destroy(server, wsi);
 			return 0;
 		case LWS_CALLBACK_HTTP: /* it gets nothing but handshakes */
 		case LWS_CALLBACK_RAW_ADOPT:
@@ -78,11 +97,35 @@ static const struct lws_protocols protocols[] = {
 /* ---- connections -------------------------------------------------------- */
 
 static void
-on_accept(void *arg, int fd)
+on_accept(void *arg, int fd, const Address *peer)
 {
 	Server *server = arg;
 
-	http_accept(server->http, fd, server_connections(server) < server->options.max_connections);
+	entrance_take(server->entrance, fd, peer);
+}
+
+static Entrance *
+create_entrance(Server *server, Http *http, Tls *tls)
+{
+	const HttpOptions *options = &server->options.http;
+
+	return entrance_create(&(EntranceOptions){
+		.loop = options->loop,
+		.wheel = options->wheel,
+		.admission = options->admission,
+		.trusted = options->trusted,
+		.proxy_protocol = options->forwarded == FORWARDED_PROXY_PROTOCOL,
+		.tls = tls,
+		.http = http,
+	});
+}
+
+static void
+on_redirect_accept(void *arg, int fd, const Address *peer)
+{
+	Server *server = arg;
+
+	entrance_take(server->redirect_entrance, fd, peer);
 }
 
 static void
@@ -90,13 +133,38 @@ on_upgrade(void *arg, const HttpUpgrade *upgrade)
 {
 	Server *server = arg;
 	Buffer head = BUFFER_EMPTY;
+	struct lws *wsi;
 
 	ws_write_head(upgrade, &head);
 	server->websockets++;
-	(void) lws_adopt_socket_vhost_readbuf(server->vhost, upgrade->fd, (const char *) head.data,
-										  head.length);
+	server->adoption_failed = false;
+	wsi = lws_adopt_socket_vhost_readbuf(server->vhost, upgrade->fd, (const char *) head.data,
+										 head.length);
+	if (wsi && !server->adoption_failed)
+		(void) map_put(&server->places, (int64_t) (intptr_t) wsi,
+					   xmemdup(&upgrade->client, sizeof(upgrade->client)));
+	else
+		admission_leave(server->options.http.admission, &upgrade->client);
 	secure_zero(head.data, head.length);
 	buffer_free(&head);
+}
+
+/* The same but for what differs where all requests are redirected. */
+static bool
+listen_to_redirect(Server *server, Buffer *why)
+{
+	ListenerOptions listen = server->options.listen;
+	HttpOptions http = server->options.http;
+
+	listen.port = server->options.redirect_port;
+	http.redirects = true;
+	http.https_port = server_port(server);
+	http.hsts_s = 0;
+	server->redirect = http_create(&http);
+	server->redirect_entrance = create_entrance(server, server->redirect, NULL);
+	server->redirect_listener =
+		listener_open(http.loop, http.wheel, &listen, on_redirect_accept, server, why);
+	return server->redirect_listener != NULL;
 }
 
 bool
@@ -104,7 +172,8 @@ server_listen(Server *server, Buffer *why)
 {
 	server->listener = listener_open(server->options.http.loop, server->options.http.wheel,
 									 &server->options.listen, on_accept, server, why);
-	return server->listener != NULL;
+	return server->listener &&
+		   (server->options.redirect_port == 0 || listen_to_redirect(server, why));
 }
 
 int
@@ -118,8 +187,12 @@ server_drain(Server *server)
 {
 	if (server->listener)
 		listener_close(server->listener);
-	server->listener = NULL;
+	if (server->redirect_listener)
+		listener_close(server->redirect_listener);
+	server->listener = server->redirect_listener = NULL;
 	http_drain(server->http);
+	if (server->redirect)
+		http_drain(server->redirect);
 }
 
 size_t
@@ -175,6 +248,7 @@ server_create(const ServerOptions *options, Buffer *why)
 	server->options.http.on_upgrade = on_upgrade;
 	server->options.http.arg = server;
 	server->http = http_create(&server->options.http);
+	server->entrance = create_entrance(server, server->http, options->tls);
 	if (create_context(server))
 		return server;
 	buffer_append_string(why, "libwebsockets does not start (is its libuv plugin installed?)");
@@ -199,8 +273,15 @@ void
 server_free(Server *server)
 {
 	server_drain(server);
+	entrance_free(server->entrance);
 	http_free(server->http);
+	if (server->redirect)
+	{
+		entrance_free(server->redirect_entrance);
+		http_free(server->redirect);
+	}
 	if (server->context)
 		destroy_context(server);
+	map_free(&server->places);
 	free(server);
 }

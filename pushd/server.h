@@ -6,10 +6,12 @@
 #ifndef PARLEY_SERVER_H
 #define PARLEY_SERVER_H
 
+#include "entrance.h"
 #include "http.h"
 #include "listener.h"
 #include "loop.h"
 #include "timerwheel.h"
+#include "tls.h"
 #include "util.h"
 #include "ws.h"
 
@@ -18,15 +20,16 @@ typedef struct Server Server;
 typedef struct ServerOptions
 {
 	ListenerOptions listen;
-	size_t max_connections; /* HTTP and WebSocket */
-	HttpOptions http;		/* on_upgrade and arg are the server's */
+	int64_t redirect_port; /* plain HTTP that leads to HTTPS; 0: none */
+	HttpOptions http;	   /* on_upgrade and arg are the server's */
+	Tls *tls;			   /* NULL: none */
 	Ws *ws;
 } ServerOptions;
 
 /* Does not listen yet.  NULL, with one line in `why`, when libwebsockets will not. */
 Server *server_create(const ServerOptions *options, Buffer *why) MUST_CHECK;
 
-/* False, with one line in `why`, when the address cannot be had. */
+/* False, with one line in `why`, when an address cannot be had. */
 bool server_listen(Server *server, Buffer *why) MUST_CHECK;
 
 /* 0 when not listening. */

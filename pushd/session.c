@@ -8,6 +8,7 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
@@ -28,6 +29,8 @@ struct Sessions
 	size_t count;
 	uint64_t last_id;
 	Event *joint; /* scratch */
+	TimerEntry drain;
+	int64_t drain_ms;
 };
 
 struct Session
@@ -42,6 +45,8 @@ struct Session
 	int references;
 	SessionState state;
 	SessionClose close;
+	bool closed_by_us;
+	int64_t leave_ms; /* clock_ms() when a drain closes it */
 	bool heard;
 	bool pinged;
 	bool reading;
@@ -80,6 +85,17 @@ session_close_reason(SessionClose close)
 
 /* ---- states ------------------------------------------------------------- */
 
+/* One that was not asked to go has gone by itself. */
+static void
+count_close(const Session *session)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof(labels), "reason=\"%s\"",
+			 session->closed_by_us ? closes[session->close].reason : "client");
+	metric_count(METRIC_FAMILY_CLOSES, labels);
+}
+
 static void
 enter_closing(Session *session)
 {
@@ -101,12 +117,13 @@ enter_closed(Session *session)
 	list_remove(&session->node);
 	session->owner->count--;
 	metric_add(METRIC_CONNECTIONS, -1);
+	count_close(session);
 }
 
 static void
 enter_live(Session *session)
 {
-	int64_t period = session->owner->options.heartbeat_ms;
+	int64_t period = session->owner->options.limits.heartbeat_ms;
 
 	/* The first ping comes at a random time, so that a crowd that reconnects
 	 * together is not pinged together. */
@@ -150,6 +167,7 @@ session_close(Session *session, SessionClose why)
 		return;
 	log_debug_id(session->id, "closing: %s", closes[why].reason);
 	session->close = why;
+	session->closed_by_us = true;
 	session_move(session, SESSION_CLOSING);
 }
 
@@ -186,7 +204,7 @@ session_send(Session *session, Event *event)
 		write_frame(session, event);
 		return;
 	}
-	switch (outbox_put(&session->outbox, event, session->owner->options.max_outbox_bytes))
+	switch (outbox_put(&session->outbox, event, session->owner->options.limits.max_outbox_bytes))
 	{
 		case OUTBOX_QUEUED:
 			transport->want_writable(session->socket);
@@ -296,7 +314,7 @@ on_heartbeat(TimerEntry *entry)
 	}
 	session->pinged = !session->heard;
 	session->heard = false;
-	timer_arm(session->owner->options.wheel, entry, session->owner->options.heartbeat_ms);
+	timer_arm(session->owner->options.wheel, entry, session->owner->options.limits.heartbeat_ms);
 	if (session->pinged && !session->transport->is_choked(session->socket) &&
 		!session->transport->ping(session->socket))
 		session->transport->abort(session->socket);
@@ -327,7 +345,7 @@ send_welcome(Session *session, const LoginGrant *grant)
 	buffer_printf(&text,
 				  ",\"user\":%s,\"session_id\":%lld,\"heartbeat_s\":%lld,\"expires_in_s\":%lld}",
 				  grant->user, (long long) grant->session_id,
-				  (long long) session->owner->options.heartbeat_ms / 1000,
+				  (long long) session->owner->options.limits.heartbeat_ms / 1000,
 				  (long long) grant->expires_in_s);
 	session_reply(session, &text);
 	buffer_free(&text);
@@ -372,10 +390,18 @@ expect_expiry(Session *session)
 {
 	const SessionsOptions *options = &session->owner->options;
 	int64_t left_ms = session->expires_at_ms - clock_ms();
-	int64_t wait_ms = left_ms - options->expiry_notice_ms;
+	int64_t wait_ms = left_ms - options->limits.expiry_notice_ms;
 
-	session->noticed = options->expiry_notice_ms == 0;
+	session->noticed = options->limits.expiry_notice_ms == 0;
 	timer_arm(options->wheel, &session->deadline, wait_ms > 0 ? wait_ms : 0);
+}
+
+static bool
+account_is_full(const Session *session)
+{
+	size_t limit = session->owner->options.limits.max_per_account;
+
+	return limit > 0 && hub_connections_of_account(&session->connection) > limit;
 }
 
 static void
@@ -383,6 +409,12 @@ on_granted(Login *login, const LoginGrant *grant)
 {
 	Session *session = container_of(login, Session, login);
 
+	if (session->state != SESSION_LIVE && account_is_full(session))
+	{
+		metric_add(METRIC_REFUSED_ACCOUNT, 1);
+		session_close(session, SESSION_CLOSE_TOO_MANY_CONNECTIONS);
+		return;
+	}
 	session_move(session, SESSION_LIVE);
 	session->expires_at_ms = clock_ms() + grant->expires_in_s * 1000;
 	send_welcome(session, grant);
@@ -493,6 +525,48 @@ session_request_end(Session *session)
 	session_unref(session);
 }
 
+/* ---- drain -------------------------------------------------------------- */
+
+/* Says when to come back: at a time of its own, so that not all do at once. */
+static void
+begin_leaving(Session *session)
+{
+	int64_t after_ms = (int64_t) (random_u64() % (uint64_t) (session->owner->drain_ms + 1));
+	Buffer text = BUFFER_EMPTY;
+
+	session->leave_ms = clock_ms() + after_ms;
+	buffer_printf(&text, "{\"type\":\"reconnect\",\"after_ms\":%lld}", (long long) after_ms);
+	session_reply(session, &text);
+	buffer_free(&text);
+}
+
+static void
+on_drain(TimerEntry *entry)
+{
+	Sessions *sessions = container_of(entry, Sessions, drain);
+	int64_t now_ms = clock_ms();
+
+	LIST_FOREACH(&sessions->sessions, node)
+	{
+		Session *session = list_entry(node, Session, node);
+
+		if (session->leave_ms <= now_ms)
+			session_close(session, SESSION_CLOSE_SERVER_SHUTDOWN);
+	}
+	timer_arm(sessions->options.wheel, entry, TIMERWHEEL_TICK_MS);
+}
+
+void
+sessions_drain(Sessions *sessions, int64_t over_ms)
+{
+	sessions->drain_ms = over_ms;
+	LIST_FOREACH(&sessions->sessions, node)
+	{
+		begin_leaving(list_entry(node, Session, node));
+	}
+	timer_arm(sessions->options.wheel, &sessions->drain, TIMERWHEEL_TICK_MS);
+}
+
 /* ---- life --------------------------------------------------------------- */
 
 Session *
@@ -517,8 +591,14 @@ sessions_open(Sessions *sessions, const SessionTransport *transport, void *socke
 	sessions->count++;
 	metric_add(METRIC_CONNECTIONS, 1);
 	metric_add(METRIC_CONNECTIONS_ACCEPTED, 1);
-	timer_arm(sessions->options.wheel, &session->deadline, sessions->options.auth_timeout_ms);
+	timer_arm(sessions->options.wheel, &session->deadline, sessions->options.limits.auth_timeout_ms);
 	return session;
+}
+
+void
+session_set_client(Session *session, const Address *client)
+{
+	session->login.client = *client;
 }
 
 void
@@ -572,6 +652,7 @@ sessions_create(const SessionsOptions *options)
 	Sessions *sessions = xcalloc(1, sizeof(Sessions));
 
 	sessions->options = *options;
+	timer_init(&sessions->drain, on_drain);
 	sessions->login = (LoginOptions){options->pool, options->hub, &login_handlers};
 	sessions->joint = event_joint(OUTBOX_JOINT_BYTES);
 	list_init(&sessions->sessions);
@@ -581,6 +662,7 @@ sessions_create(const SessionsOptions *options)
 void
 sessions_free(Sessions *sessions)
 {
+	timer_cancel(&sessions->drain);
 	event_unref(sessions->joint);
 	free(sessions);
 }
@@ -598,6 +680,12 @@ sessions_set_feed(Sessions *sessions, bool streaming)
 		if (session->state == SESSION_WAITING)
 			session_move(session, SESSION_ASKING);
 	}
+}
+
+void
+sessions_set_limits(Sessions *sessions, const SessionLimits *limits)
+{
+	sessions->options.limits = *limits;
 }
 
 void

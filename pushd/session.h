@@ -14,6 +14,7 @@
 #ifndef PARLEY_SESSION_H
 #define PARLEY_SESSION_H
 
+#include "address.h"
 #include "credential.h"
 #include "event.h"
 #include "hub.h"
@@ -38,6 +39,7 @@
 	X(SESSION_REVOKED, 4501, "session_revoked") \
 	X(ACCOUNT_CLOSED, 4502, "account_closed") \
 	X(NOT_A_MEMBER, 4503, "not_a_member") \
+	X(TOO_MANY_CONNECTIONS, 4504, "too_many_connections") \
 	X(INVALID_UTF8, 1007, "invalid_utf8")
 
 typedef enum SessionClose
@@ -86,25 +88,40 @@ typedef struct SessionTransport
 	void (*abort)(void *socket);
 } SessionTransport;
 
+/* May change at run time: for what begins from then on. */
+typedef struct SessionLimits
+{
+	int64_t auth_timeout_ms;
+	int64_t heartbeat_ms;
+	int64_t expiry_notice_ms; /* before a token ends; 0: none */
+	size_t max_outbox_bytes;
+	size_t max_per_account; /* 0: no limit */
+} SessionLimits;
+
 typedef struct SessionsOptions
 {
 	Loop *loop;
 	TimerWheel *wheel;
 	PgPool *pool;
 	Hub *hub;
-	int64_t auth_timeout_ms;
-	int64_t heartbeat_ms;
-	int64_t expiry_notice_ms;
-	size_t max_outbox_bytes;
+	SessionLimits limits;
 } SessionsOptions;
 
 Sessions *sessions_create(const SessionsOptions *options) MUST_CHECK;
+
+void sessions_set_limits(Sessions *sessions, const SessionLimits *limits);
 
 /* All sessions must have gone. */
 void sessions_free(Sessions *sessions);
 
 /* While the feed does not stream, clients with a token wait for it. */
 void sessions_set_feed(Sessions *sessions, bool streaming);
+
+/*
+ * Sends everybody elsewhere: tells each client (`reconnect`) after how long to come back,
+ * at a time of its own within `over_ms`, and closes it then.  One that comes later, too.
+ */
+void sessions_drain(Sessions *sessions, int64_t over_ms);
 
 void sessions_close_all(Sessions *sessions, SessionClose why);
 size_t sessions_count(const Sessions *sessions);
@@ -114,6 +131,9 @@ size_t sessions_count(const Sessions *sessions);
 /* A new socket; `scope` is a conversation id or 0.  The transport owns the reference. */
 Session *sessions_open(Sessions *sessions, const SessionTransport *transport, void *socket,
 					   int64_t scope) MUST_CHECK;
+
+/* Whose address it is; before a token comes. */
+void session_set_client(Session *session, const Address *client);
 
 /* The socket takes data again: drains the outbox. */
 void session_writable(Session *session);

@@ -142,6 +142,8 @@ static const char *const schemes[] = {
 void
 ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 {
+	char client[ADDRESS_TEXT_SIZE];
+
 	buffer_append_string(head, "GET /ws");
 	if (upgrade->scope != 0)
 		buffer_printf(head, "/chat/%lld", (long long) upgrade->scope);
@@ -155,6 +157,8 @@ ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 		buffer_append_string(head, "Authorization: ");
 		append_span(head, schemes[upgrade->handshake.kind], upgrade->handshake.credential);
 	}
+	address_write(client, &upgrade->client);
+	append_span(head, "X-Forwarded-For: ", (Span){client, strlen(client)});
 	buffer_append_string(head, "\r\n");
 	buffer_append(head, upgrade->behind.start, upgrade->behind.length);
 }
@@ -200,11 +204,25 @@ authenticate(Session *session, const char *authorization)
 		}
 }
 
+/* Who the client is, from ws_write_head(). */
+static Address
+read_client(struct lws *wsi)
+{
+	char text[ADDRESS_TEXT_SIZE + HEADER_ROOM];
+	int length = lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_X_FORWARDED_FOR);
+	Address client = {{0}};
+
+	if (length <= 0 || !address_parse(text, (size_t) length, &client))
+		return (Address){{0}};
+	return client;
+}
+
 int
 ws_on_open(Ws *ws, struct lws *wsi)
 {
 	Connection *connection = xcalloc(1, sizeof(Connection));
 	char *authorization = read_field(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+	Address client = read_client(wsi);
 
 	connection->ws = ws;
 	connection->wsi = wsi;
@@ -212,6 +230,7 @@ ws_on_open(Ws *ws, struct lws *wsi)
 	lws_set_opaque_user_data(wsi, connection);
 	connection->session =
 		sessions_open(ws->options.sessions, &transport, connection, read_scope(wsi));
+	session_set_client(connection->session, &client);
 	if (authorization)
 	{
 		authenticate(connection->session, authorization);

@@ -103,8 +103,7 @@ address_subscriber(const Address *address)
 	Address subscriber = *address;
 
 	if (!is_mapped(address))
-		memset(subscriber.bytes + SUBSCRIBER_BYTES, 0,
-			   sizeof(subscriber.bytes) - SUBSCRIBER_BYTES);
+		memset(subscriber.bytes + SUBSCRIBER_BYTES, 0, sizeof(subscriber.bytes) - SUBSCRIBER_BYTES);
 	return subscriber;
 }
 
@@ -124,8 +123,8 @@ parse_network(const char *text, size_t length, AddressNetwork *network)
 	/* What was written as IPv4 has a mask of IPv4. */
 	limit = memchr(text, ':', address_length) ? ADDRESS_BITS : ADDRESS_BITS - MAPPED_BITS;
 	bits = limit;
-	if (slash && (!parse_int64(slash + 1, length - address_length - 1, &bits) || bits < 0 ||
-				  bits > limit))
+	if (slash &&
+		(!parse_int64(slash + 1, length - address_length - 1, &bits) || bits < 0 || bits > limit))
 		return false;
 	network->bits = (int) (ADDRESS_BITS - limit + bits);
 	return true;
@@ -146,8 +145,7 @@ address_list_parse(AddressList *list, const char *text, Buffer *why)
 			address_list_free(list);
 			return false;
 		}
-		list->networks =
-			xreallocarray(list->networks, list->count + 1, sizeof(*list->networks));
+		list->networks = xreallocarray(list->networks, list->count + 1, sizeof(*list->networks));
 		list->networks[list->count++] = network;
 		text += length;
 	}
@@ -169,8 +167,7 @@ network_has(const AddressNetwork *network, const Address *address)
 
 	if (memcmp(network->base.bytes, address->bytes, whole) != 0)
 		return false;
-	return rest == 0 ||
-		   ((network->base.bytes[whole] ^ address->bytes[whole]) >> (8 - rest)) == 0;
+	return rest == 0 || ((network->base.bytes[whole] ^ address->bytes[whole]) >> (8 - rest)) == 0;
 }
 
 bool

@@ -83,8 +83,8 @@ find_guest(Admission *admission, const Address *address)
 	{
 		guest = xcalloc(1, sizeof(*guest));
 		guest->address = subscriber;
-		guest->is_limited = address_is_remote(address) &&
-							!address_list_has(admission->limits.trusted, address);
+		guest->is_limited =
+			address_is_remote(address) && !address_list_has(admission->limits.trusted, address);
 		guest->tried_ms = -MINUTE_MS - 1;
 	}
 	guest->next = *chain;

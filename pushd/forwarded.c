@@ -97,8 +97,7 @@ proxy_parse(const uint8_t *bytes, size_t length, size_t *used, Address *client)
 		return parse_v2(bytes, length, used, client);
 	if (!begins(bytes, length, v1_signature, sizeof(v1_signature)))
 		return PROXY_REFUSED;
-	return length < sizeof(v1_signature) ? PROXY_INCOMPLETE
-										 : parse_v1(bytes, length, used, client);
+	return length < sizeof(v1_signature) ? PROXY_INCOMPLETE : parse_v1(bytes, length, used, client);
 }
 
 /* ---- fields of the head ------------------------------------------------- */

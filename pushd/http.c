@@ -286,8 +286,8 @@ ask(Connection *connection, const Arguments *arguments)
 	timer_cancel(&connection->deadline);
 	connection->stage = STAGE_ASKING;
 	connection->question =
-		pgpool_request(route->answer == ANSWER_GRANT ? services->login_pool : services->pool,
-					   calls, count, on_reply, connection);
+		pgpool_request(route->answer == ANSWER_GRANT ? services->login_pool : services->pool, calls,
+					   count, on_reply, connection);
 }
 
 static void
@@ -479,8 +479,9 @@ answer_redirect(Connection *connection, const Head *head)
 	int port = connection->http->options.https_port;
 
 	if (host.length > 0 && host.start[0] == '[')
-		end = memchr(host.start, ']', host.length) ? (const char *) memchr(host.start, ']', host.length) + 1
-												   : NULL;
+		end = memchr(host.start, ']', host.length)
+				  ? (const char *) memchr(host.start, ']', host.length) + 1
+				  : NULL;
 	if (end)
 		host.length = (size_t) (end - host.start);
 	connection->close = true;

@@ -198,7 +198,8 @@ login_ask(Login *login)
 					  {&statements[login->kind], &param}};
 
 	hub_snapshot_begin(login->options->hub, &login->snapshot);
-	login->question = pgpool_request(login->options->pool, calls, lengthof(calls), on_answer, login);
+	login->question =
+		pgpool_request(login->options->pool, calls, lengthof(calls), on_answer, login);
 }
 
 void

@@ -247,12 +247,11 @@ start_database(Daemon *daemon)
 	daemon->hub = hub_create(&hub_handlers, daemon);
 	presence_start(daemon->presence, daemon->hub);
 	daemon->batcher = batcher_create(daemon->loop, daemon->wheel, daemon->pool);
-	daemon->sessions =
-		sessions_create(&(SessionsOptions){.loop = daemon->loop,
-										   .wheel = daemon->wheel,
-										   .pool = daemon->pool,
-										   .hub = daemon->hub,
-										   .limits = session_limits(config)});
+	daemon->sessions = sessions_create(&(SessionsOptions){.loop = daemon->loop,
+														  .wheel = daemon->wheel,
+														  .pool = daemon->pool,
+														  .hub = daemon->hub,
+														  .limits = session_limits(config)});
 	daemon->feed =
 		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
 }

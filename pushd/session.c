@@ -591,7 +591,8 @@ sessions_open(Sessions *sessions, const SessionTransport *transport, void *socke
 	sessions->count++;
 	metric_add(METRIC_CONNECTIONS, 1);
 	metric_add(METRIC_CONNECTIONS_ACCEPTED, 1);
-	timer_arm(sessions->options.wheel, &session->deadline, sessions->options.limits.auth_timeout_ms);
+	timer_arm(sessions->options.wheel, &session->deadline,
+			  sessions->options.limits.auth_timeout_ms);
 	return session;
 }
 

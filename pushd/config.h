@@ -36,12 +36,12 @@ typedef struct Config
 	int64_t statement_timeout_ms;
 	int64_t auth_timeout_s;
 	int64_t heartbeat_s;
-	int64_t max_frame_bytes;  /* one WebSocket message of a client */
-	int64_t max_body_bytes;	  /* one REST request */
-	int64_t max_outbox_bytes; /* unsent bytes per WebSocket connection */
-	int64_t max_connections;  /* WebSocket and HTTP together */
-	int64_t allow_url_token;  /* 0 or 1 */
-	int64_t expiry_notice_s;  /* tell a client so long before its token ends */
+	int64_t max_frame_bytes;			 /* one WebSocket message of a client */
+	int64_t max_body_bytes;				 /* one REST request */
+	int64_t max_outbox_bytes;			 /* unsent bytes per WebSocket connection */
+	int64_t max_connections;			 /* WebSocket and HTTP together */
+	int64_t allow_url_token;			 /* 0 or 1 */
+	int64_t expiry_notice_s;			 /* tell a client so long before its token ends */
 	int64_t max_connections_per_address; /* 0: no limit */
 	int64_t max_connections_per_account; /* 0: no limit */
 	int64_t max_logins_per_minute;		 /* of one address; 0: no limit */
@@ -55,7 +55,7 @@ typedef struct Config
 	int64_t tls_min_version; /* 0: 1.2, 1: 1.3 */
 	int64_t redirect_port;	 /* plain HTTP that sends to HTTPS; 0: none */
 	int64_t hsts_s;			 /* max-age; 0: none */
-	char *allowed_origins;	  /* "https://a.example,https://b.example"; empty: same origin */
+	char *allowed_origins;	 /* "https://a.example,https://b.example"; empty: same origin */
 } Config;
 
 typedef enum ConfigResult

@@ -21,6 +21,7 @@
 #include "identity.h"
 #include "result.h"
 #include "spi.h"
+#include "wake.h"
 
 #define GROUP_NAME_MAX_CHARACTERS 100
 #define GROUP_START_MAX 500	  /* members that a group can be made with */
@@ -255,6 +256,7 @@ MakeConversation(const Draft *draft)
 	id = SpiGetInt64(0, 1);
 	SpiRun(&insert_counter, SpiArgs(SpiInt64(id), list));
 	SpiRun(&insert_members, SpiArgs(SpiInt64(id), list, SpiInt64(draft->name ? draft->caller : 0)));
+	WakeGateways();
 	return id;
 }
 

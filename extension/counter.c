@@ -16,6 +16,7 @@
 #include "storage/itemptr.h"
 
 #include "spi.h"
+#include "wake.h"
 
 #define PLACES 16
 
@@ -92,6 +93,7 @@ Move(int64 conversation_id, int64 seqs, int64 vers, int column)
 	if (!MoveByPlace(conversation_id, seqs, vers) && !MoveByKey(conversation_id, seqs, vers))
 		return 0;
 	RememberPlace(conversation_id);
+	WakeGateways();
 	return SpiGetInt64(0, column);
 }
 

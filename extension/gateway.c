@@ -2,8 +2,8 @@
  * gateway.c
  *	  What parley-pushd asks when a client connects.
  *
- * State and position come from one snapshot.  The memberships carry their versions,
- * so that the gateway can tell which of its feed's events are newer; snapshot_xmin
+ * State and position come from one snapshot, also those of the conversations, from where
+ * a feed of the tables goes on.  The memberships carry their versions, so that the gateway can tell which of its feed's events are newer; snapshot_xmin
  * is the oldest transaction that may be missing from them.
  */
 #include "postgres.h"
@@ -30,15 +30,21 @@ enum
 	CONNECT_CONVERSATIONS,
 	CONNECT_VERS,
 	CONNECT_SNAPSHOT_XMIN,
+	CONNECT_LAST_SEQS,
+	CONNECT_LAST_VERS,
 	CONNECT_COLUMNS
 };
 
 static SpiQuery show_memberships = {
-	.sql = "SELECT u, m.ids, m.vers, pg_snapshot_xmin(pg_current_snapshot())::text::bigint "
-		   "FROM chat.user_info u, LATERAL ("
-		   "SELECT coalesce(array_agg(conversation_id ORDER BY conversation_id), '{}') AS ids, "
-		   "coalesce(array_agg(ver ORDER BY conversation_id), '{}') AS vers "
-		   "FROM chat.member WHERE account_id = u.id AND state = 'joined') m "
+	.sql = "SELECT u, m.ids, m.vers, pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+		   "m.last_seqs, m.last_vers FROM chat.user_info u, LATERAL ("
+		   "SELECT coalesce(array_agg(j.conversation_id), '{}') AS ids, "
+		   "coalesce(array_agg(j.ver), '{}') AS vers, "
+		   "coalesce(array_agg(j.last_seq), '{}') AS last_seqs, "
+		   "coalesce(array_agg(j.last_ver), '{}') AS last_vers FROM ("
+		   "SELECT b.conversation_id, b.ver, k.last_seq, k.last_ver FROM chat.member b "
+		   "JOIN chat.conversation_counter k ON k.conversation_id = b.conversation_id "
+		   "WHERE b.account_id = u.id AND b.state = 'joined' ORDER BY 1) j) m "
 		   "WHERE u.id = $1",
 	.argtypes = {INT8OID},
 };

@@ -97,7 +97,8 @@ static SpiQuery count_members = {
 /* Each goes by a version of their own; $2 is the last of them. */
 static SpiQuery remove_everybody = {
 	.sql = "UPDATE chat.member m SET state = 'removed', role = 'member', "
-		   "ver = $2 + 1 - x.place, changed = 'm' "
+		   "ver = $2 + 1 - x.place, changed = 'm', "
+		   "left_seq = (SELECT last_seq FROM chat.conversation_counter WHERE conversation_id = $1) "
 		   "FROM (SELECT account_id, row_number() OVER (ORDER BY account_id DESC) AS place "
 		   "FROM chat.member WHERE conversation_id = $1 AND state = 'joined') x "
 		   "WHERE m.conversation_id = $1 AND m.account_id = x.account_id",

@@ -20,6 +20,15 @@ DefineSettings(const IntSetting *settings, int count)
 }
 
 void
+DefineBoolSettings(const BoolSetting *settings, int count)
+{
+	for (int i = 0; i < count; i++)
+		DefineCustomBoolVariable(settings[i].name, settings[i].description, NULL,
+								 settings[i].variable, *settings[i].variable, PGC_SUSET, 0, NULL,
+								 NULL, NULL);
+}
+
+void
 DefineTextSettings(const TextSetting *settings, int count)
 {
 	for (int i = 0; i < count; i++)

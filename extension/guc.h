@@ -30,8 +30,17 @@ typedef struct TextSetting
 	const char *initial;
 } TextSetting;
 
+/* One that is on or off. */
+typedef struct BoolSetting
+{
+	const char *name;
+	const char *description;
+	bool *variable; /* holds the default before definition */
+} BoolSetting;
+
 /* Only a superuser may change them: a caller must not raise its own limits. */
 extern void DefineSettings(const IntSetting *settings, int count);
+extern void DefineBoolSettings(const BoolSetting *settings, int count);
 extern void DefineTextSettings(const TextSetting *settings, int count);
 
 #endif /* PARLEY_GUC_H */

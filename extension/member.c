@@ -32,7 +32,8 @@ PG_FUNCTION_INFO_V1(chat_join);
 PG_FUNCTION_INFO_V1(chat_set_role);
 
 static SpiQuery set_state = {
-	.sql = "UPDATE chat.member SET state = $3, role = 'member', ver = $4, changed = 'm' "
+	.sql = "UPDATE chat.member SET state = $3, role = 'member', ver = $4, changed = 'm', "
+		   "left_seq = (SELECT last_seq FROM chat.conversation_counter WHERE conversation_id = $1) "
 		   "WHERE conversation_id = $1 AND account_id = $2",
 	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID},
 };

@@ -18,6 +18,7 @@
 #include "post.h"
 #include "result.h"
 #include "spi.h"
+#include "wake.h"
 
 #define BATCH_MAX 10000
 
@@ -224,7 +225,9 @@ MarkPosition(FunctionCallInfo fcinfo, SpiQuery *move, SpiQuery *find)
 	int64 position;
 
 	SpiBegin();
-	SpiRun(move, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiFunctionArg(fcinfo, 1)));
+	if (SpiRun(move, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller),
+							 SpiFunctionArg(fcinfo, 1))) > 0)
+		WakeGateways();
 	if (SpiRun(find, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
 		ConversationRaiseNotFound(conversation_id);
 	position = SpiGetInt64(0, 1);

@@ -32,7 +32,8 @@ PG_FUNCTION_INFO_V1(chat_unmute);
 static SpiQuery ban_account = {
 	.sql = "INSERT INTO chat.member AS m (conversation_id, account_id, state, ver) "
 		   "VALUES ($1, $2, 'banned', $3) ON CONFLICT (conversation_id, account_id) "
-		   "DO UPDATE SET state = 'banned', role = 'member', ver = excluded.ver, changed = 'm' "
+		   "DO UPDATE SET state = 'banned', role = 'member', ver = excluded.ver, changed = 'm', "
+		   "left_seq = (SELECT last_seq FROM chat.conversation_counter WHERE conversation_id = $1) "
 		   "WHERE m.state <> 'banned'",
 	.argtypes = {INT8OID, INT8OID, INT8OID},
 };

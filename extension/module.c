@@ -21,6 +21,7 @@
 #include "ratelimit.h"
 #include "search_index.h"
 #include "session.h"
+#include "wake.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -42,5 +43,6 @@ _PG_init(void)
 	AttachmentInit();
 	SearchInit();
 	DropInit();
+	WakeInit();
 	ParleyReservePrefix("pg_parley");
 }

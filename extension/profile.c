@@ -11,6 +11,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
+#include "wake.h"
 
 #define NAME_MAX_CHARACTERS 100
 #define BIO_MAX_CHARACTERS 1000
@@ -120,6 +121,7 @@ chat_update_profile(PG_FUNCTION_ARGS)
 	}
 	SpiBegin();
 	SpiRun(&update_profile, args);
+	WakeGateways();
 	SpiEnd();
 	return SpiReturnValue(fcinfo, &show_profile, SpiArgs(SpiInt64(account_id)));
 }

@@ -33,6 +33,7 @@
 #include "secret.h"
 #include "spi.h"
 #include "token.h"
+#include "wake.h"
 
 #define CLIENT_INFO_MAX 1024 /* bytes; more is cut, it is only shown */
 
@@ -384,6 +385,7 @@ EndSession(int64 session_id, const char *reason)
 {
 	SpiBegin();
 	SpiRun(&end_session, SpiArgs(SpiInt64(session_id), SpiText(reason)));
+	WakeGateways();
 	SpiEnd();
 }
 
@@ -392,6 +394,7 @@ SessionEndOthers(int64 account_id, int64 session_id, const char *reason)
 {
 	SpiBegin();
 	SpiRun(&end_sessions, SpiArgs(SpiInt64(account_id), SpiInt64(session_id), SpiText(reason)));
+	WakeGateways();
 	SpiEnd();
 }
 

@@ -15,6 +15,7 @@
 #include "secret.h"
 #include "session.h"
 #include "spi.h"
+#include "wake.h"
 
 PG_FUNCTION_INFO_V1(chat_sessions);
 PG_FUNCTION_INFO_V1(chat_revoke_session);
@@ -55,6 +56,7 @@ chat_revoke_session(PG_FUNCTION_ARGS)
 	if (SpiRun(&revoke_session, SpiArgs(SpiInt64(session_id), SpiInt64(account_id))) == 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_SESSION_NOT_FOUND),
 						errmsg("you have no session %lld", (long long) session_id)));
+	WakeGateways();
 	SpiEnd();
 	AuditWrite(.kind = AUDIT_SESSION_REVOKED, .account_id = account_id,
 			   .detail = psprintf("%lld", (long long) session_id));

@@ -30,6 +30,9 @@
 #define PARLEY_PLUGIN_NAME "pg_parley"
 #define PARLEY_WIRE_OPTION "wire"
 
+/* NOTIFY here, without a payload: something was committed (setting pg_parley.notify). */
+#define PARLEY_WAKE_CHANNEL "pg_parley_wake"
+
 /* ---- error table -------------------------------------------------------- */
 
 /*

@@ -18,6 +18,8 @@ COMMENT ON COLUMN chat.account.username IS 'Never changes: messages carry it';
 -- text_pattern_ops serves equality and the prefix search of search_users() alike.
 CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username) text_pattern_ops);
 CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email));
+-- Finds who has just gone, for chat.gateway_feed().
+CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX account_display_name_idx ON chat.account (lower(display_name) text_pattern_ops);
 
 CREATE TABLE chat.account_secret (

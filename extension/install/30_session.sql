@@ -27,6 +27,8 @@ CREATE TABLE chat.session (
 );
 COMMENT ON TABLE chat.session IS 'One login: a family of refresh tokens';
 COMMENT ON COLUMN chat.session.current_hash IS 'The refresh token that was used last';
+-- Finds what has just ended, for chat.gateway_feed().
+CREATE INDEX session_ended_idx ON chat.session (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX session_account_idx ON chat.session (account_id) WHERE ended_at IS NULL;
 
 CREATE TABLE chat.refresh_token (

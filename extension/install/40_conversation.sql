@@ -46,6 +46,7 @@ CREATE TABLE chat.member (
 					CHECK (state IN ('joined', 'left', 'removed', 'banned')),
 	joined_at       timestamptz NOT NULL DEFAULT now(),
 	joined_seq      bigint NOT NULL DEFAULT 0,
+	left_seq        bigint,
 	read_seq        bigint NOT NULL DEFAULT 0 CHECK (read_seq >= 0),
 	delivered_seq   bigint NOT NULL DEFAULT 0 CHECK (delivered_seq >= 0),
 	muted_until     timestamptz,
@@ -55,6 +56,9 @@ CREATE TABLE chat.member (
 	PRIMARY KEY (conversation_id, account_id)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE chat.member IS 'Who belongs to a conversation, and how far they have read';
+COMMENT ON COLUMN chat.member.joined_seq IS 'The conversation''s last number when they last joined';
+COMMENT ON COLUMN chat.member.left_seq IS
+	'The conversation''s last number when they last went: what is said later is not for them';
 COMMENT ON COLUMN chat.member.read_seq IS 'As marked; one''s own messages count as read besides';
 COMMENT ON COLUMN chat.member.ver IS 'The conversation''s version at the last change of role or state';
 COMMENT ON COLUMN chat.member.changed IS
@@ -62,3 +66,6 @@ COMMENT ON COLUMN chat.member.changed IS
 COMMENT ON COLUMN chat.member.is_blocked IS
 	'In a direct conversation: one of the two has blocked the other. Both rows say the same';
 CREATE INDEX member_account_idx ON chat.member (account_id, conversation_id);
+
+-- Finds who has just joined, for chat.gateway_feed().
+CREATE INDEX member_joined_idx ON chat.member (joined_at);

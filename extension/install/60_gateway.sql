@@ -3,17 +3,19 @@
 CREATE FUNCTION chat.gateway_connect(token text, OUT account_id bigint, OUT session_id bigint,
 									 OUT expires_at_s bigint, OUT "user" chat.user_info,
 									 OUT conversation_ids bigint[], OUT vers bigint[],
-									 OUT snapshot_xmin bigint)
+									 OUT snapshot_xmin bigint, OUT last_seqs bigint[],
+									 OUT last_vers bigint[])
 	RETURNS record
 	AS 'MODULE_PATHNAME', 'chat_gateway_connect'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.gateway_connect(text) IS
-	'Who an access token speaks for, until when (Unix seconds), and the memberships with their versions, all of one snapshot';
+	'Who an access token speaks for, until when (Unix seconds), and the memberships with their versions and the last number and version of each conversation, all of one snapshot';
 
 CREATE FUNCTION chat.gateway_connect_ticket(ticket text, OUT error text, OUT account_id bigint,
 											OUT session_id bigint, OUT expires_at_s bigint,
 											OUT "user" chat.user_info, OUT conversation_ids bigint[],
-											OUT vers bigint[], OUT snapshot_xmin bigint)
+											OUT vers bigint[], OUT snapshot_xmin bigint,
+											OUT last_seqs bigint[], OUT last_vers bigint[])
 	RETURNS record
 	AS 'MODULE_PATHNAME', 'chat_gateway_connect_ticket'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

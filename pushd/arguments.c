@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "pgarray.h"
 
 #define CLIENT_INFO_MAX 200
+#define CONVERSATION_PATH "/api/v1/conversations/{id}"
 
 /* State of one reading; offsets become pointers when the buffer stands still. */
 typedef struct Reader
@@ -23,6 +22,8 @@ typedef struct Reader
 	const RouteMatch *match;
 	const ArgumentInput *input;
 	const json_t *json;
+	bool is_object; /* of arguments_read_object() */
+	int64_t scope;
 	Buffer *texts;
 	Refusal *refusal;
 } Reader;
@@ -215,6 +216,43 @@ parse_body(const Reader *reader)
 }
 
 static bool
+is_conversation(const Reader *reader, const RouteParam *param)
+{
+	return strcmp(param->name, "conversation_id") == 0 ||
+		   (param == route_path_param(reader->match->route, 0) &&
+			string_starts_with(reader->match->route->path, CONVERSATION_PATH));
+}
+
+static bool
+read_conversation(const Reader *reader, const RouteParam *param, bool *present)
+{
+	RouteParam named = *param;
+	const json_t *value = json_object_get(reader->json, "conversation_id");
+
+	named.name = "conversation_id";
+	if (reader->scope == 0)
+		return read_body_param(reader, &named, present) &&
+			   (*present || !param->required ||
+				refuse(reader, PROBLEM_MISSING_FIELD, "conversation_id is missing"));
+	if (value && json_integer_value(value) != reader->scope)
+		return refuse(reader, PROBLEM_INVALID_ARGUMENT,
+					  "This connection is for another conversation");
+	*present = true;
+	buffer_append_int64(reader->texts, reader->scope);
+	return true;
+}
+
+static bool
+read_one(const Reader *reader, const RouteParam *param, bool *present)
+{
+	if (!reader->is_object)
+		return read_param[param->from](reader, param, present);
+	if (is_conversation(reader, param))
+		return read_conversation(reader, param, present);
+	return read_body_param(reader, param, present);
+}
+
+static bool
 read_params(const Reader *reader, const Route *route, PgParam *params)
 {
 	size_t offsets[ROUTE_PARAMS_MAX] = {0};
@@ -225,7 +263,7 @@ read_params(const Reader *reader, const Route *route, PgParam *params)
 		const RouteParam *param = &route->params[i];
 
 		offsets[i] = reader->texts->length;
-		if (!read_param[param->from](reader, param, &present[i]))
+		if (!read_one(reader, param, &present[i]))
 			return false;
 		if (param->required && !present[i])
 			return refuse(reader, PROBLEM_MISSING_FIELD, "%s is missing", param->name);
@@ -261,6 +299,22 @@ arguments_read(const RouteMatch *match, const ArgumentInput *input, Arguments *a
 	good = read_params(&reader, match->route, arguments->params);
 	json_decref(json);
 	return good;
+}
+
+bool
+arguments_read_object(const Route *route, const json_t *object, int64_t scope, Arguments *arguments,
+					  Refusal *refusal)
+{
+	RouteMatch match = {.route = route};
+	Reader reader = {.match = &match,
+					 .json = object,
+					 .is_object = true,
+					 .scope = scope,
+					 .texts = &arguments->texts,
+					 .refusal = refusal};
+
+	*arguments = (Arguments){0};
+	return read_params(&reader, route, arguments->params);
 }
 
 void

@@ -6,6 +6,8 @@
 #ifndef PARLEY_ARGUMENTS_H
 #define PARLEY_ARGUMENTS_H
 
+#include <jansson.h>
+
 #include "pgpool.h"
 #include "problem.h"
 #include "routes.h"
@@ -35,6 +37,14 @@ typedef struct Refusal
 /* False when the request does not fit, and why.  Free the arguments in either case. */
 bool arguments_read(const RouteMatch *match, const ArgumentInput *input, Arguments *arguments,
 					Refusal *refusal) MUST_CHECK;
+
+/*
+ * The same when all parameters, wherever REST has them, are members of one object (NULL:
+ * of none).  The conversation of the path is `conversation_id` there; it must be
+ * `scope`, or may be left out, unless that is 0.
+ */
+bool arguments_read_object(const Route *route, const json_t *object, int64_t scope,
+						   Arguments *arguments, Refusal *refusal) MUST_CHECK;
 
 /* The texts may hold passwords and tokens: they are wiped. */
 void arguments_free(Arguments *arguments);

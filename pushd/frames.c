@@ -7,13 +7,11 @@
  */
 #include "frames.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "log.h"
+#include "calls.h"
 #include "metrics.h"
 
 #define ID_MAX 64
@@ -32,9 +30,6 @@ typedef struct FrameType
 	bool needs_login;
 	void (*handle)(const Frame *frame);
 } FrameType;
-
-static const PgStatement act_as = {"act_as", "SELECT chat.act_as($1)", 1};
-static const PgStatement mark_read = {"mark_read", "SELECT chat.mark_read($1, $2)", 2};
 
 /* ---- fields ------------------------------------------------------------- */
 
@@ -139,78 +134,51 @@ handle_message(const Frame *frame)
 	batcher_send(frame->frames->batcher, frame->session, &send);
 }
 
-/* A read position that is on its way to the database. */
-typedef struct Reading
+static void
+report_position(const Frame *frame, PositionKind kind)
 {
-	Session *session;
 	int64_t conversation_id;
-	char *id; /* or NULL: no answer but the `read` event */
-} Reading;
+	int64_t seq;
 
-static void
-reading_answer(const Reading *reading, const PgReply *reply)
-{
-	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
-	Buffer text = BUFFER_EMPTY;
-
-	if (!pgreply_ok(reply))
-	{
-		if (id == PROBLEM_INTERNAL)
-			log_error("mark_read: %s %s", pgreply_sqlstate(reply), pgreply_message(reply));
-		session_problem(reading->session, id, reading->id,
-						problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
-		return;
-	}
-	if (!reading->id)
-		return;
-	buffer_append_string(&text, "{\"type\":\"ack\",\"id\":");
-	buffer_append_json(&text, reading->id, strlen(reading->id));
-	buffer_printf(&text, ",\"conversation_id\":%lld,\"seq\":%s}",
-				  (long long) reading->conversation_id, pgreply_value(reply, 0, 0));
-	session_reply(reading->session, &text);
-	buffer_free(&text);
-}
-
-static void
-on_reading(void *arg, const PgReply *reply)
-{
-	Reading *reading = arg;
-
-	reading_answer(reading, reply);
-	session_request_end(reading->session);
-	free(reading->id);
-	free(reading);
+	if (need_conversation(frame, &conversation_id) && need_number(frame, "seq", &seq))
+		positions_report(frame->frames->positions, frame->session, kind, conversation_id, seq,
+						 frame->id);
 }
 
 static void
 handle_read(const Frame *frame)
 {
-	Reading *reading;
-	int64_t conversation_id;
-	int64_t seq;
-	char texts[3][24];
-	PgParam params[3];
-	PgCall calls[2] = {{&act_as, params}, {&mark_read, params + 1}};
+	report_position(frame, POSITION_READ);
+}
 
-	if (!need_conversation(frame, &conversation_id) || !need_number(frame, "seq", &seq))
+static void
+handle_delivered(const Frame *frame)
+{
+	report_position(frame, POSITION_DELIVERED);
+}
+
+static void
+handle_call(const Frame *frame)
+{
+	const json_t *method = need_field(frame, "method", JSON_STRING, " must be a string");
+	const json_t *params = json_object_get(frame->json, "params");
+	Call call = {.id = frame->id, .params = json_is_null(params) ? NULL : params};
+
+	if (!method)
 		return;
-	snprintf(texts[0], sizeof(texts[0]), "%lld", (long long) session_account_id(frame->session));
-	snprintf(texts[1], sizeof(texts[1]), "%lld", (long long) conversation_id);
-	snprintf(texts[2], sizeof(texts[2]), "%lld", (long long) seq);
-	for (int i = 0; i < 3; i++)
-		params[i] = (PgParam){texts[i], strlen(texts[i])};
-	reading = xmalloc(sizeof(Reading));
-	*reading = (Reading){frame->session, conversation_id, frame->id ? xstrdup(frame->id) : NULL};
-	session_request_begin(frame->session);
-	(void) pgpool_request(frame->frames->pool, calls, 2, on_reading, reading);
+	call.method = json_string_value(method);
+	if (call.params && !json_is_object(call.params))
+		refuse(frame, PROBLEM_WRONG_TYPE, "params must be an object");
+	else
+		calls_run(frame->frames->pool, frame->session, &call);
 }
 
 /* ---- table -------------------------------------------------------------- */
 
 static const FrameType frame_types[] = {
-	{"auth", false, handle_auth},
-	{"message", true, handle_message},
-	{"read", true, handle_read},
+	{"auth", false, handle_auth}, {"message", true, handle_message},
+	{"read", true, handle_read},  {"delivered", true, handle_delivered},
+	{"call", true, handle_call},
 };
 
 static const FrameType *

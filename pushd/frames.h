@@ -10,12 +10,14 @@
 
 #include "batcher.h"
 #include "pgpool.h"
+#include "positions.h"
 #include "session.h"
 
 typedef struct Frames
 {
 	PgPool *pool;
 	Batcher *batcher;
+	Positions *positions;
 } Frames;
 
 /* One whole text message of the client, any bytes. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "caller.h"
-#include "log.h"
 #include "pgarray.h"
+#include "pgproblem.h"
 
 #define CONNECTED(error, from) \
 	"SELECT " error ", account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids," \
@@ -127,14 +127,9 @@ use_answer(Login *login, const PgReply *reply, const Buffer *members)
 static void
 fail(Login *login, const PgReply *reply)
 {
-	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
+	ProblemId id = pgproblem_of(reply, statements[login->kind].name, login->log_id);
 
-	if (pgreply_ok(reply))
-		id = PROBLEM_INTERNAL;
-	if (id == PROBLEM_INTERNAL)
-		log_error_id(login->log_id, "%s: %s %s", statements[login->kind].name,
-					 pgreply_sqlstate(reply), pgreply_message(reply));
-	refuse(login, id, problem_detail(id, pgreply_sqlstate(reply), pgreply_message(reply)));
+	refuse(login, id, pgproblem_detail(reply, id));
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "pgpool.h"
+#include "positions.h"
 #include "presence.h"
 #include "server.h"
 #include "session.h"
@@ -44,6 +45,7 @@ typedef struct Daemon
 	Hub *hub;
 	Sessions *sessions;
 	Batcher *batcher;
+	Positions *positions;
 	Assets *assets;
 	WalFeed *feed;
 	ListenFeed *listen;
@@ -247,6 +249,7 @@ start_database(Daemon *daemon)
 	daemon->hub = hub_create(&hub_handlers, daemon);
 	presence_start(daemon->presence, daemon->hub);
 	daemon->batcher = batcher_create(daemon->loop, daemon->wheel, daemon->pool);
+	daemon->positions = positions_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->sessions = sessions_create(&(SessionsOptions){.loop = daemon->loop,
 														  .wheel = daemon->wheel,
 														  .pool = daemon->pool,
@@ -278,11 +281,12 @@ start_server(Daemon *daemon, Buffer *why)
 				 .handshake = {.allowed_origins = config->allowed_origins,
 							   .allow_url_token = config->allow_url_token != 0}}};
 
-	daemon->ws =
-		ws_create(&(WsOptions){.loop = daemon->loop,
-							   .sessions = daemon->sessions,
-							   .frames = {.pool = daemon->pool, .batcher = daemon->batcher},
-							   .max_frame_bytes = (size_t) config->max_frame_bytes});
+	daemon->ws = ws_create(&(WsOptions){.loop = daemon->loop,
+										.sessions = daemon->sessions,
+										.frames = {.pool = daemon->pool,
+												   .batcher = daemon->batcher,
+												   .positions = daemon->positions},
+										.max_frame_bytes = (size_t) config->max_frame_bytes});
 	options.ws = daemon->ws;
 	daemon->server = server_create(&options, why);
 	return daemon->server && server_listen(daemon->server, why);
@@ -332,6 +336,7 @@ stop(Daemon *daemon)
 	pgpool_close(daemon->pool);
 	pgpool_close(daemon->login_pool);
 	batcher_free(daemon->batcher);
+	positions_free(daemon->positions);
 	if (daemon->server)
 		server_free(daemon->server);
 	if (daemon->tls)

@@ -47,6 +47,10 @@
 	X(BATCHES, COUNTER, "parley_send_batches_total", "", "Group commits") \
 	X(BATCHED_MESSAGES, COUNTER, "parley_send_batched_messages_total", "", \
 	  "Messages in group commits") \
+	X(POSITION_REPORTS, COUNTER, "parley_position_reports_total", "", \
+	  "Read and delivered positions from clients") \
+	X(POSITION_BATCHES, COUNTER, "parley_position_batches_total", "", \
+	  "Group commits of positions") \
 	X(FEED_STATE, GAUGE, "parley_feed_state", "", \
 	  "WAL feed: 0 down, 1 connecting, 2 creating slot, 3 streaming") \
 	X(FEED_CHUNKS, COUNTER, "parley_feed_chunks_total", "", "Chunks read from the WAL") \

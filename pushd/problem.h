@@ -24,6 +24,7 @@
 	X(ORIGIN_FORBIDDEN, 403, "origin_forbidden", "The origin is not allowed") \
 	X(URL_TOKEN_FORBIDDEN, 403, "url_token_forbidden", "Tokens in addresses are not taken here") \
 	X(NOT_FOUND, 404, "not_found", "There is nothing at this address") \
+	X(UNKNOWN_METHOD, 404, "unknown_method", "No method of this name is known") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "The method is not allowed here") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "The request took too long to arrive") \
 	X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "The body is too large") \

@@ -373,6 +373,17 @@ route_find(Method method, const char *path, RouteMatch *match)
 	}
 }
 
+const Route *
+route_by_name(const char *name)
+{
+	for (size_t i = 0; i < lengthof(routes); i++)
+		if (routes[i].login &&
+			(routes[i].answer == ANSWER_JSON || routes[i].answer == ANSWER_EMPTY) &&
+			strcmp(routes[i].statement.name, name) == 0)
+			return &routes[i];
+	return NULL;
+}
+
 bool
 route_has_body(const Route *route)
 {

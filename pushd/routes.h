@@ -95,6 +95,9 @@ typedef struct RouteMatch
  */
 void route_find(Method method, const char *path, RouteMatch *match);
 
+/* What WebSockets may call by the name of its statement; NULL: there is none. */
+const Route *route_by_name(const char *name);
+
 /* Whether any parameter comes from the body. */
 bool route_has_body(const Route *route);
 

@@ -641,6 +641,12 @@ session_scope(const Session *session)
 	return session->scope;
 }
 
+const Address *
+session_client(const Session *session)
+{
+	return &session->login.client;
+}
+
 uint64_t
 session_id(const Session *session)
 {

@@ -176,6 +176,7 @@ void session_unref(Session *session);
 SessionState session_state(const Session *session);
 int64_t session_account_id(const Session *session);
 int64_t session_scope(const Session *session);
+const Address *session_client(const Session *session);
 uint64_t session_id(const Session *session); /* for the log */
 
 #endif /* PARLEY_SESSION_H */

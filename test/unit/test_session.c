@@ -250,9 +250,9 @@ main(void)
 												  .wheel = wheel,
 												  .pool = pool,
 												  .hub = hub,
-												  .auth_timeout_ms = 1000,
-												  .heartbeat_ms = 30000,
-												  .max_outbox_bytes = OUTBOX_BYTES});
+												  .limits = {.auth_timeout_ms = 1000,
+															 .heartbeat_ms = 30000,
+															 .max_outbox_bytes = OUTBOX_BYTES}});
 	test_outbox();
 	test_overflow();
 	test_close();

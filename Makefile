@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
-COMMANDS = help run psql check bench dist pushd web unit layers versions reference format format-check
+COMMANDS = help run psql check memcheck bench dist pushd web unit layers versions meta reference format format-check
 
 ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
@@ -57,6 +57,10 @@ check:
 	@setpriv --pdeathsig TERM scripts/check.sh
 endif
 
+#: make memcheck       the SQL tests under valgrind, and with the checks of undefined behaviour (10 min)
+memcheck:
+	@setpriv --pdeathsig TERM scripts/check.sh build memcheck undefined
+
 bench:
 	@test/bench/run
 
@@ -82,8 +86,9 @@ unit:
 
 #: make layers         who may include whom
 #: make versions       the version is the same wherever it is written
+#: make meta           META.json is as PGXN asks for
 #: make reference      doc/pg_parley.md from its chapters
-layers versions reference:
+layers versions meta reference:
 	@scripts/$@
 
 C_FILES = $(wildcard extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch])

@@ -7,7 +7,8 @@
 build_packages="gcc libc6-dev make pkg-config libssl-dev libpq-dev libwebsockets-dev
 	libwebsockets-evlib-uv libuv1-dev libjansson-dev"
 extension_packages="libargon2-dev"
-check_packages="chromium clang-format cppcheck libipc-run-perl libmojolicious-perl shellcheck"
+check_packages="chromium clang-format cppcheck git libipc-run-perl libmojolicious-perl pgxnclient shellcheck
+	valgrind"
 }
 
 # missing_packages PACKAGE...: those of them that are not installed

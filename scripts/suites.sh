@@ -2,6 +2,8 @@
 # suites.sh [SUITE...]: runs the test suites in the tree that it stands in, as an ordinary
 # user, and counts.  check.sh prepares that tree.
 #
+# Those that take long run only when they are named: memcheck and undefined.
+#
 # A suite is a function; what it prints is kept, and the lines in it that report a test
 # are counted: TAP, or pg_regress before 16.  A suite that fails without such a line, or
 # that has none, counts as one failure.
@@ -11,6 +13,7 @@
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
 time_limit=900 # seconds, for one suite
+patient_suites="memcheck" # four times as long
 passed_line='^ok |^(test|    ).* \.\.\. ok '
 failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
 work=${TMPDIR:?}/check
@@ -53,7 +56,11 @@ suite_layers()
 
 suite_versions()
 {
-	scripts/versions --tap
+	local status=0
+
+	scripts/versions --tap || status=1
+	scripts/meta --tap || status=1
+	return $status
 }
 
 suite_format()
@@ -93,13 +100,13 @@ suite_unit()
 	return $status
 }
 
-# regress NAME CONFIG: sql/ against expected/
+# regress NAME CONFIG [BINDIR]: sql/ against expected/
 regress()
 {
 	local tests=(sql/*.sql)
 
 	tests=("${tests[@]##*/}")
-	"$pgxs/src/test/regress/pg_regress" --bindir="$pg_bin" --inputdir=. --outputdir="$work/$1" \
+	"$pgxs/src/test/regress/pg_regress" --bindir="${3:-$pg_bin}" --inputdir=. --outputdir="$work/$1" \
 		--temp-instance="$work/$1/instance" --temp-config="$2" --no-locale --encoding=UTF8 \
 		--dbname=contrib_regression "${tests[@]%.sql}" || { show "$work/$1/regression.diffs"; return 1; }
 }
@@ -113,6 +120,43 @@ suite_regress()
 suite_regress_stock()
 {
 	regress regress_stock "$work/stock.conf"
+}
+
+# Every backend under valgrind.  PostgreSQL as it is packaged does not tell valgrind of its memory
+# contexts, so what is found is misuse of the stack, of whole blocks and of what libraries allocate.
+suite_memcheck()
+{
+	local program bin=$work/memcheck/bin logs=$work/memcheck/found status=0
+
+	mkdir -p "$bin" "$logs"
+	for program in "$pg_bin"/*; do
+		ln -sf "$program" "$bin/"
+	done
+	rm "$bin/postgres"
+	cat >"$bin/postgres" <<-END
+		#!/bin/sh
+		exec valgrind --quiet --trace-children=yes --leak-check=no --num-callers=25 --error-limit=no --vgdb=no \\
+			--suppressions='$PWD/test/memcheck.supp' --log-file='$logs/%p' '$pg_bin/postgres' "\$@"
+	END
+	chmod +x "$bin/postgres"
+	PGCTLTIMEOUT=300 regress memcheck "$work/preloaded.conf" "$bin" || status=1
+	find "$logs" -size +0 -exec head -n 60 {} +
+	step "valgrind finds nothing" test -z "$(find "$logs" -size +0)"
+	return $status
+}
+
+# The extension alone with the checks of undefined behaviour: the first found ends its backend.
+suite_undefined()
+{
+	local place=$work/undefined
+
+	mkdir -p "$place"
+	cp -R Makefile extension "$place"
+	rm -f "$place"/extension/*.o "$place"/*.so
+	make -s -j "$(nproc)" -C "$place" install "PG_CONFIG=$pg_config" with_llvm=no "DESTDIR=$place/stage" \
+		"COPT=-fsanitize=undefined -fno-sanitize-recover=all" "SHLIB_LINK=-largon2 -lcrypto -lubsan" || return
+	sed "s|$stage|$place/stage|" "$work/preloaded.conf" >"$place/preloaded.conf"
+	regress undefined "$place/preloaded.conf" || { grep -a "runtime error" -r "$place/log"; return 1; }
 }
 
 suite_isolation()
@@ -207,7 +251,7 @@ show()
 
 prepare()
 {
-	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap}
+	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck}
 	staged_settings "$stage" >"$work/preloaded.conf"
 	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
 	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"
@@ -221,13 +265,14 @@ count()
 
 run_suite()
 {
-	local name=$1 log=$work/log/$1 started passed failed status=0
+	local name=$1 log=$work/log/$1 limit=$time_limit started passed failed status=0
 
 	started=$(date +%s%N)
-	timeout $time_limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
+	[[ " $patient_suites " != *" $name "* ]] || limit=$((4 * time_limit))
+	timeout $limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
 	passed=$(count "$passed_line" "$log")
 	failed=$(count "$failed_line" "$log")
-	[ $status != 124 ] || echo "stopped after $time_limit s" >>"$log"
+	[ $status != 124 ] || echo "stopped after $limit s" >>"$log"
 	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
 		failed=1
 	fi

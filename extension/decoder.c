@@ -34,6 +34,7 @@
 #include "wire.h"
 
 #define FEED_SCHEMA "chat"
+#define MAX_DIGITS 20 /* of an int64 with its sign */
 #define CHUNK_SIZE (256 * 1024) /* a chunk is sent off when it has grown past this */
 
 typedef struct DecoderState
@@ -318,6 +319,32 @@ DecodeChange(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relati
 		SendChunk(ctx, txn, false);
 }
 
+/*
+ * A number that a daemon wrote to see whether it comes back.  Anybody may write such a
+ * message, so it says nothing but that.
+ */
+static void
+DecodeMessage(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr lsn,
+			  bool transactional, const char *prefix, Size size, const char *message)
+{
+	DecoderState *state = ctx->output_plugin_private;
+	ParleyEvent event = {.kind = PARLEY_EVENT_CANARY};
+	char nothing[] = "";
+	StringInfoData json = {.data = nothing};
+	char digits[MAX_DIGITS + 1];
+	char *end;
+
+	if (!transactional || strcmp(prefix, PARLEY_CANARY_PREFIX) != 0 || size > MAX_DIGITS)
+		return;
+	memcpy(digits, message, size);
+	digits[size] = '\0';
+	event.number = strtoll(digits, &end, 10);
+	if (end == digits || *end != '\0')
+		return;
+	FeedAddEvent(&state->chunk, &event, &json);
+	state->events++;
+}
+
 static void
 CommitTransaction(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, XLogRecPtr commit_lsn)
 {
@@ -335,5 +362,6 @@ _PG_output_plugin_init(OutputPluginCallbacks *callbacks)
 	callbacks->startup_cb = Startup;
 	callbacks->begin_cb = BeginTransaction;
 	callbacks->change_cb = DecodeChange;
+	callbacks->message_cb = DecodeMessage;
 	callbacks->commit_cb = CommitTransaction;
 }

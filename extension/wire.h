@@ -33,6 +33,10 @@
 /* NOTIFY here, without a payload: something was committed (setting pg_parley.notify). */
 #define PARLEY_WAKE_CHANNEL "pg_parley_wake"
 
+/* Prefix of a transactional logical message that holds a number in decimal: the feed gives
+ * it back as an event CANARY. */
+#define PARLEY_CANARY_PREFIX "pg_parley.canary"
+
 /* ---- error table -------------------------------------------------------- */
 
 /*
@@ -105,6 +109,7 @@ typedef enum ParleyError
  *	 MEMBER	  conversation, account = member, number = ver; ACTIVE if a member now
  *	 SESSION  account, number = session id: the session has ended; no JSON
  *	 ACCOUNT  account; GONE if the account is closed
+ *	 CANARY	  number = what parley-pushd wrote to see it come back; no JSON
  *
  * ver is that of the change, for those that take one (MESSAGE_UPDATED,
  * MESSAGE_DELETED, REACTION, CONVERSATION, MEMBER), else 0.
@@ -119,7 +124,8 @@ typedef enum ParleyError
 	X(CONVERSATION, 'c', "conversation") \
 	X(MEMBER, 'b', "member") \
 	X(SESSION, 's', "session") \
-	X(ACCOUNT, 'a', "user_updated")
+	X(ACCOUNT, 'a', "user_updated") \
+	X(CANARY, 'k', "canary")
 
 typedef enum ParleyEventKind
 {

@@ -74,6 +74,8 @@ static const Key keys[] = {
 		"let WebSockets in by ?token=, which proxies log; tickets are better"},
 	{"expiry-notice-s", KEY_NUMBER, FIELD(expiry_notice_s), "60", 0, 3600, "S", false,
 		"tell a WebSocket so long before its token ends"},
+	{"request-timeout-s", KEY_NUMBER, FIELD(request_timeout_s), "10", 1, 300, "S", false,
+		"the head of a request that has not arrived by then is refused"},
 	{"heartbeat-s", KEY_NUMBER, FIELD(heartbeat_s), "30", 5, 3600, "S", true,
 		"ping a WebSocket that was silent this long"},
 	{"max-frame-bytes", KEY_NUMBER, FIELD(max_frame_bytes), "65536", 1024, 16777216, "BYTES", true,

@@ -10,6 +10,7 @@
 #include "http.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +24,6 @@
 #include "response.h"
 
 #define READ_BYTES (16 * 1024)
-#define HEAD_TIMEOUT_MS 10000 /* for a head, from its first byte on */
 #define BODY_TIMEOUT_MS 20000
 #define WRITE_TIMEOUT_MS 30000 /* without any progress */
 #define IDLE_TIMEOUT_MS 60000  /* between two requests */
@@ -63,6 +63,7 @@ typedef struct Connection
 
 	/* The request; all is forgotten with its answer. */
 	uint64_t id;
+	int64_t began_us; /* 0: no head was taken yet */
 	Method method;
 	RouteMatch match;
 	size_t body_length; /* when not in chunks: from the start */
@@ -84,6 +85,23 @@ static void connection_drive(Connection *connection);
 
 /* ---- answers ------------------------------------------------------------ */
 
+/* By the route's own path: what a client asks for would make labels without end. */
+static void
+count_answer(const Connection *connection)
+{
+	const Route *route = connection->match.route;
+	int status = connection->response.status;
+	char labels[160];
+
+	snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",status=\"%d\"",
+			 connection->method ? method_name(connection->method) : "none",
+			 route ? route->path : "other", status);
+	metric_count(METRIC_FAMILY_HTTP_ANSWERS, labels);
+	metric_add(METRIC_HTTP_ERRORS, status >= 500);
+	if (connection->began_us != 0)
+		metric_observe_us(METRIC_HTTP_SECONDS, clock_us() - connection->began_us);
+}
+
 /* Ends the head; HEAD gets nothing behind it. */
 static void
 finish_head(Connection *connection, const uint8_t *bytes, size_t length)
@@ -91,12 +109,15 @@ finish_head(Connection *connection, const uint8_t *bytes, size_t length)
 	Response *response = &connection->response;
 
 	connection->close |= connection->http->draining;
+	if (connection->id != 0)
+		buffer_printf(&response->head, "x-request-id: %llu\r\n",
+					  (unsigned long long) connection->id);
 	if (connection->http->options.hsts_s > 0)
 		buffer_printf(&response->head, "strict-transport-security: max-age=%lld\r\n",
 					  (long long) connection->http->options.hsts_s);
 	response_end(response, bytes, length, connection->method == METHOD_HEAD, connection->close);
 	connection->stage = STAGE_ANSWER;
-	metric_add(METRIC_HTTP_ERRORS, response->status >= 500);
+	count_answer(connection);
 	timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
 	log_debug_id(connection->id, "%s %s: %d",
 				 connection->method ? method_name(connection->method) : "?",
@@ -294,7 +315,8 @@ static void
 answer_local(Connection *connection)
 {
 	RouteLocal local = {.status = connection->match.route->status,
-						.body = &connection->response.content};
+						.body = &connection->response.content,
+						.client = &connection->client};
 
 	connection->match.route->local(&connection->http->options.services, &local);
 	answer(connection, local.status, local.content_type, "");
@@ -352,6 +374,7 @@ request_forget(Connection *connection)
 	buffer_free(&connection->agent);
 	response_forget(&connection->response);
 	connection->match = (RouteMatch){0};
+	connection->began_us = 0;
 	connection->method = 0;
 	connection->body_length = 0;
 }
@@ -522,6 +545,7 @@ begin_request(Connection *connection, const Head *head)
 
 	metric_add(METRIC_HTTP_REQUESTS, 1);
 	connection->id = ++connection->http->last_id;
+	connection->began_us = clock_us();
 	connection->method = head->method;
 	connection->close = !head->keep_alive;
 	connection->body_length = head->content_length > 0 ? (size_t) head->content_length : 0;
@@ -624,7 +648,8 @@ finish_answer(Connection *connection)
 	}
 	connection->stage = STAGE_HEAD;
 	timer_arm(connection->http->options.wheel, &connection->deadline,
-			  connection->in.length > 0 ? HEAD_TIMEOUT_MS : IDLE_TIMEOUT_MS);
+			  connection->in.length > 0 ? connection->http->options.head_timeout_ms
+										: IDLE_TIMEOUT_MS);
 	if (connection->in.length == 0)
 		buffer_free(&connection->in);
 }
@@ -701,7 +726,8 @@ read_some(Connection *connection)
 	if (connection->stage == STAGE_LINGER)
 		return;
 	if (connection->stage == STAGE_HEAD && connection->in.length == 0)
-		timer_arm(connection->http->options.wheel, &connection->deadline, HEAD_TIMEOUT_MS);
+		timer_arm(connection->http->options.wheel, &connection->deadline,
+				  connection->http->options.head_timeout_ms);
 	buffer_advance(&connection->in, (size_t) got);
 	connection_drive(connection);
 }
@@ -769,7 +795,7 @@ http_accept(Http *http, int fd, const Address *client, bool has_room)
 	list_init(&connection->node);
 	list_push_back(&http->connections, &connection->node);
 	http->count++;
-	timer_arm(http->options.wheel, &connection->deadline, HEAD_TIMEOUT_MS);
+	timer_arm(http->options.wheel, &connection->deadline, http->options.head_timeout_ms);
 	if (!has_room)
 		answer_last(connection, PROBLEM_TOO_MANY_CONNECTIONS);
 	connection_drive(connection);
@@ -800,8 +826,16 @@ http_create(const HttpOptions *options)
 	Http *http = xcalloc(1, sizeof(Http));
 
 	http->options = *options;
+	http->last_id = random_u64() >> 12; /* ids of several processes and starts do not meet */
 	list_init(&http->connections);
 	return http;
+}
+
+void
+http_configure(Http *http, size_t max_body_bytes, const HandshakeRules *handshake)
+{
+	http->options.max_body_bytes = max_body_bytes;
+	http->options.handshake = *handshake;
 }
 
 void

@@ -46,7 +46,8 @@ typedef struct HttpOptions
 	ForwardedForm forwarded;	/* FORWARDED_PROXY_PROTOCOL is not the business of HTTP */
 	bool redirects;				/* every request, to https_port */
 	int https_port;
-	int64_t hsts_s; /* 0: no Strict-Transport-Security */
+	int64_t hsts_s;			 /* 0: no Strict-Transport-Security */
+	int64_t head_timeout_ms; /* from its first byte on */
 	size_t max_body_bytes;
 	HandshakeRules handshake;
 	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
@@ -54,6 +55,9 @@ typedef struct HttpOptions
 } HttpOptions;
 
 Http *http_create(const HttpOptions *options) MUST_CHECK;
+
+/* For requests from now on.  The strings are kept. */
+void http_configure(Http *http, size_t max_body_bytes, const HandshakeRules *handshake);
 
 /* Drops all connections; the memory of each goes when libuv has closed its handle. */
 void http_free(Http *http);

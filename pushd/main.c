@@ -13,6 +13,7 @@
 #include "admission.h"
 #include "assets.h"
 #include "batcher.h"
+#include "canary.h"
 #include "config.h"
 #include "hub.h"
 #include "jobs.h"
@@ -20,6 +21,7 @@
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
+#include "notify.h"
 #include "pgpool.h"
 #include "positions.h"
 #include "presence.h"
@@ -27,15 +29,18 @@
 #include "session.h"
 #include "timerwheel.h"
 #include "tls.h"
+#include "vitals.h"
 #include "walfeed.h"
 
 #define FILES_MAX 131072 /* libwebsockets keeps tables of this size */
 #define READY_CHECK_MS 100
-#define DRAIN_MS 3000
+#define DRAIN_REST_MS 3000 /* for those that are slow to go */
 
 typedef struct Daemon
 {
 	Config config;
+	int argc;
+	char **argv;
 	Loop *loop;
 	TimerWheel *wheel;
 	PgPool *pool;
@@ -52,6 +57,11 @@ typedef struct Daemon
 	Ws *ws;
 	Server *server;
 	AddressList trusted;
+	AddressList metrics_access;
+	Canary *canary;
+	Notify *notify;
+	Vitals *vitals;
+	bool draining;
 	Admission *admission;
 	Tls *tls; /* NULL: none */
 	TimerEntry ready_check;
@@ -72,7 +82,10 @@ on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t leng
 	{
 		size_t size = PARLEY_EVENT_HEADER_SIZE + header.length;
 
-		hub_feed(daemon->hub, chunk->xid, &header, events + PARLEY_EVENT_HEADER_SIZE);
+		if (header.kind == PARLEY_EVENT_CANARY)
+			canary_heard(daemon->canary, header.number);
+		else
+			hub_feed(daemon->hub, chunk->xid, &header, events + PARLEY_EVENT_HEADER_SIZE);
 		messages |= header.kind == PARLEY_EVENT_MESSAGE;
 		events += size;
 		length -= size;
@@ -94,6 +107,7 @@ on_feed_state(void *arg, WalFeedState state, const char *why)
 	if (state != WALFEED_STREAMING)
 		hub_reset(daemon->hub);
 	sessions_set_feed(daemon->sessions, state == WALFEED_STREAMING);
+	canary_set_streaming(daemon->canary, state == WALFEED_STREAMING);
 }
 
 static const WalFeedHandlers feed_handlers = {on_chunk, on_feed_state};
@@ -104,9 +118,13 @@ on_ready_check(TimerEntry *entry)
 	Daemon *daemon = container_of(entry, Daemon, ready_check);
 
 	if (walfeed_state(daemon->feed) != WALFEED_STREAMING || pgpool_connections(daemon->pool) == 0)
+	{
 		timer_arm(daemon->wheel, entry, READY_CHECK_MS);
-	else
-		log_info("ready: http://%s:%d", daemon->config.listen_address, server_port(daemon->server));
+		return;
+	}
+	log_info("ready: %s://%s:%d", daemon->tls ? "https" : "http", daemon->config.listen_address,
+			 server_port(daemon->server));
+	notify_ready(daemon->notify);
 }
 
 /* ---- presence ----------------------------------------------------------- */
@@ -199,6 +217,13 @@ session_limits(const Config *config)
 						   .max_per_account = (size_t) config->max_connections_per_account};
 }
 
+static HandshakeRules
+handshake_rules(const Config *config)
+{
+	return (HandshakeRules){.allowed_origins = config->allowed_origins,
+							.allow_url_token = config->allow_url_token != 0};
+}
+
 static AdmissionLimits
 admission_limits(const Daemon *daemon)
 {
@@ -245,6 +270,7 @@ start_database(Daemon *daemon)
 	daemon->login_pool = pgpool_create(daemon->loop, daemon->wheel, &options);
 	daemon->listen = listenfeed_create(daemon->loop, daemon->wheel, config->database);
 	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
+	daemon->canary = canary_create(daemon->wheel, daemon->pool, config->canary_s * 1000);
 	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->hub = hub_create(&hub_handlers, daemon);
 	presence_start(daemon->presence, daemon->hub);
@@ -263,23 +289,25 @@ static bool
 start_server(Daemon *daemon, Buffer *why)
 {
 	const Config *config = &daemon->config;
-	ServerOptions options = {
-		.listen = {.address = config->listen_address, .port = config->listen_port},
-		.redirect_port = daemon->tls ? config->redirect_port : 0,
-		.tls = daemon->tls,
-		.http = {.loop = daemon->loop,
-				 .wheel = daemon->wheel,
-				 .admission = daemon->admission,
-				 .trusted = &daemon->trusted,
-				 .forwarded = (ForwardedForm) config->client_address,
-				 .hsts_s = daemon->tls ? config->hsts_s : 0,
-				 .services = {.pool = daemon->pool,
-							  .login_pool = daemon->login_pool,
-							  .feed = daemon->feed},
-				 .assets = daemon->assets,
-				 .max_body_bytes = (size_t) config->max_body_bytes,
-				 .handshake = {.allowed_origins = config->allowed_origins,
-							   .allow_url_token = config->allow_url_token != 0}}};
+	ServerOptions options = {.listen = {.address = config->listen_address,
+										.port = config->listen_port},
+							 .redirect_port = daemon->tls ? config->redirect_port : 0,
+							 .tls = daemon->tls,
+							 .http = {.loop = daemon->loop,
+									  .wheel = daemon->wheel,
+									  .admission = daemon->admission,
+									  .trusted = &daemon->trusted,
+									  .forwarded = (ForwardedForm) config->client_address,
+									  .hsts_s = daemon->tls ? config->hsts_s : 0,
+									  .services = {.pool = daemon->pool,
+												   .login_pool = daemon->login_pool,
+												   .feed = daemon->feed,
+												   .canary = daemon->canary,
+												   .metrics_access = &daemon->metrics_access,
+												   .draining = &daemon->draining},
+									  .assets = daemon->assets,
+									  .max_body_bytes = (size_t) config->max_body_bytes,
+									  .handshake = handshake_rules(config)}};
 
 	daemon->ws = ws_create(&(WsOptions){.loop = daemon->loop,
 										.sessions = daemon->sessions,
@@ -290,6 +318,75 @@ start_server(Daemon *daemon, Buffer *why)
 	options.ws = daemon->ws;
 	daemon->server = server_create(&options, why);
 	return daemon->server && server_listen(daemon->server, why);
+}
+
+/* ---- reload ------------------------------------------------------------- */
+
+/* Both are good: the settings were checked. */
+static void
+read_networks(Daemon *daemon)
+{
+	Buffer why = BUFFER_EMPTY;
+
+	address_list_free(&daemon->trusted);
+	address_list_free(&daemon->metrics_access);
+	if (!address_list_parse(&daemon->trusted, daemon->config.trusted_proxies, &why) ||
+		!address_list_parse(&daemon->metrics_access, daemon->config.metrics_access, &why))
+		log_error("%s", buffer_cstring(&why));
+	buffer_free(&why);
+}
+
+static void
+apply_limits(Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+	SessionLimits sessions = session_limits(config);
+	AdmissionLimits admission = admission_limits(daemon);
+	HandshakeRules handshake = handshake_rules(config);
+
+	log_set_level((LogLevel) config->log_level);
+	log_set_format((LogFormat) config->log_format);
+	read_networks(daemon);
+	sessions_set_limits(daemon->sessions, &sessions);
+	admission_set_limits(daemon->admission, &admission);
+	server_configure(daemon->server, (size_t) config->max_body_bytes, &handshake);
+	ws_set_max_frame_bytes(daemon->ws, (size_t) config->max_frame_bytes);
+	canary_set_period(daemon->canary, config->canary_s * 1000);
+}
+
+/* The files may have changed under the same names.  To begin or end with TLS takes a restart. */
+static bool
+reload_tls(Daemon *daemon)
+{
+	TlsSettings settings = tls_settings(&daemon->config);
+	Buffer why = BUFFER_EMPTY;
+	bool good = true;
+
+	if ((settings.cert[0] != '\0') != (daemon->tls != NULL))
+		log_warn("tls-cert: to begin or end with TLS takes a restart");
+	else if (daemon->tls)
+		good = tls_reload(daemon->tls, &settings, &why);
+	if (!good)
+		log_error("the certificate stays as it was: %s", buffer_cstring(&why));
+	buffer_free(&why);
+	return good;
+}
+
+static void
+on_reload_signal(void *arg, int signum)
+{
+	Daemon *daemon = arg;
+	bool good;
+
+	(void) signum;
+	notify_reloading(daemon->notify);
+	good = config_reload(&daemon->config, daemon->argc, daemon->argv);
+	if (good)
+		apply_limits(daemon);
+	good &= reload_tls(daemon);
+	metric_add(good ? METRIC_RELOADS : METRIC_RELOADS_FAILED, 1);
+	log_info("%s", good ? "reloaded" : "reloaded in part: see above");
+	notify_ready(daemon->notify);
 }
 
 /* ---- end ---------------------------------------------------------------- */
@@ -316,10 +413,13 @@ on_stop_signal(void *arg, int signum)
 		loop_stop(daemon->loop);
 		return;
 	}
-	log_info("%s: closing %zu connections", strsignal(signum), sessions_count(daemon->sessions));
-	daemon->drain_until_ms = clock_ms() + DRAIN_MS;
+	log_info("%s: sending %zu clients away within %lld s", strsignal(signum),
+			 sessions_count(daemon->sessions), (long long) daemon->config.drain_s);
+	notify_stopping(daemon->notify);
+	daemon->draining = true;
+	daemon->drain_until_ms = clock_ms() + daemon->config.drain_s * 1000 + DRAIN_REST_MS;
 	server_drain(daemon->server);
-	sessions_close_all(daemon->sessions, SESSION_CLOSE_SERVER_SHUTDOWN);
+	sessions_drain(daemon->sessions, daemon->config.drain_s * 1000);
 	timer_arm(daemon->wheel, &daemon->drain, TIMERWHEEL_TICK_MS);
 }
 
@@ -333,6 +433,7 @@ stop(Daemon *daemon)
 	listenfeed_close(daemon->listen);
 	presence_stop(daemon->presence);
 	jobs_stop(daemon->jobs);
+	canary_stop(daemon->canary);
 	pgpool_close(daemon->pool);
 	pgpool_close(daemon->login_pool);
 	batcher_free(daemon->batcher);
@@ -347,6 +448,9 @@ stop(Daemon *daemon)
 	hub_free(daemon->hub);
 	presence_free(daemon->presence);
 	jobs_free(daemon->jobs);
+	canary_free(daemon->canary);
+	notify_free(daemon->notify);
+	vitals_close(daemon->vitals);
 	admission_free(daemon->admission);
 	timerwheel_free(daemon->wheel);
 }
@@ -361,6 +465,9 @@ start(Daemon *daemon, Buffer *why)
 	daemon->wheel = timerwheel_create(daemon->loop, TIMERWHEEL_TICK_MS);
 	timer_init(&daemon->ready_check, on_ready_check);
 	timer_init(&daemon->drain, on_drain);
+	daemon->notify = notify_create(daemon->wheel);
+	daemon->vitals = vitals_create(daemon->loop);
+	read_networks(daemon);
 	limits = admission_limits(daemon);
 	daemon->admission = admission_create(&limits);
 	start_database(daemon);
@@ -368,6 +475,7 @@ start(Daemon *daemon, Buffer *why)
 		return false;
 	loop_on_signal(daemon->loop, SIGTERM, on_stop_signal, daemon);
 	loop_on_signal(daemon->loop, SIGINT, on_stop_signal, daemon);
+	loop_on_signal(daemon->loop, SIGHUP, on_reload_signal, daemon);
 	timer_arm(daemon->wheel, &daemon->ready_check, READY_CHECK_MS);
 	return true;
 }
@@ -376,8 +484,7 @@ static int
 run(Daemon *daemon)
 {
 	Buffer why = BUFFER_EMPTY;
-	bool started = address_list_parse(&daemon->trusted, daemon->config.trusted_proxies, &why) &&
-				   load_assets(daemon, &why);
+	bool started = load_assets(daemon, &why);
 
 	if (started)
 	{
@@ -392,13 +499,14 @@ run(Daemon *daemon)
 	buffer_free(&why);
 	assets_free(daemon->assets);
 	address_list_free(&daemon->trusted);
+	address_list_free(&daemon->metrics_access);
 	return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int
 main(int argc, char **argv)
 {
-	Daemon daemon = {.drain_until_ms = 0};
+	Daemon daemon = {.argc = argc, .argv = argv};
 	ConfigResult result = config_load(&daemon.config, argc, argv);
 	int status = result == CONFIG_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 

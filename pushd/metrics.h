@@ -13,6 +13,10 @@
 
 #include "util.h"
 
+#ifndef PARLEY_VERSION
+#define PARLEY_VERSION "unknown"
+#endif
+
 /* X(symbol, type, name, labels, help) */
 #define PARLEY_METRICS(X) \
 	X(CONNECTIONS, GAUGE, "parley_connections", "", "Open WebSocket connections") \
@@ -71,6 +75,35 @@
 	X(POOL_UNKNOWN, COUNTER, "parley_pool_requests_total", "outcome=\"unknown\"", "") \
 	X(POOL_REPEATED, COUNTER, "parley_pool_repeated_total", "", \
 	  "Requests sent again because a prepared statement was gone") \
+	X(FEED_LAG_BYTES, GAUGE, "parley_feed_lag_bytes", "", \
+	  "Bytes of the log that the server has told of and the feed has not handed over") \
+	X(FEED_LAG_MS, GAUGE, "parley_feed_lag_milliseconds", "", \
+	  "Age of the last commit that was handed over, while there is a lag in bytes") \
+	X(CANARY_STATE, GAUGE, "parley_canary_well", "", \
+	  "1 when the last canary came back through the feed in time") \
+	X(CANARY_AGE_MS, GAUGE, "parley_canary_age_milliseconds", "", \
+	  "Since the last canary came back; -1 when none has") \
+	X(CANARY_SENT, COUNTER, "parley_canaries_total", "outcome=\"sent\"", \
+	  "Canaries written, not taken by the database, not back in time") \
+	X(CANARY_FAILED, COUNTER, "parley_canaries_total", "outcome=\"failed\"", "") \
+	X(CANARY_LATE, COUNTER, "parley_canaries_total", "outcome=\"late\"", "") \
+	X(CANARY_SECONDS, HISTOGRAM, "parley_canary_seconds", "", \
+	  "From writing a canary to its return through the feed") \
+	X(HTTP_SECONDS, HISTOGRAM, "parley_http_request_seconds", "", \
+	  "From the head of a request to the head of its answer") \
+	X(RELOADS, COUNTER, "parley_reloads_total", "outcome=\"ok\"", "Reloads by SIGHUP") \
+	X(RELOADS_FAILED, COUNTER, "parley_reloads_total", "outcome=\"failed\"", "") \
+	X(BUILD_INFO, GAUGE, "parley_build_info", "version=\"" PARLEY_VERSION "\"", \
+	  "Always 1; the labels tell what runs") \
+	X(START_TIME, GAUGE, "process_start_time_seconds", "", "Unix time of the start") \
+	X(RESIDENT_BYTES, GAUGE, "process_resident_memory_bytes", "", "Resident memory") \
+	X(OPEN_FILES, GAUGE, "process_open_fds", "", "Open file descriptors") \
+	X(MAX_FILES, GAUGE, "process_max_fds", "", "How many there may be") \
+	X(CPU_MS, COUNTER, "parley_cpu_milliseconds_total", "", "Processor time, user and system") \
+	X(LOOP_TURN, HISTOGRAM, "parley_loop_turn_seconds", "", \
+	  "Turns of the event loop: what one does holds everybody up") \
+	X(POOL_WAIT, HISTOGRAM, "parley_pool_wait_seconds", "", \
+	  "How long a request waited for a connection, of those that had to") \
 	X(POOL_LATENCY, HISTOGRAM, "parley_pool_request_seconds", "", \
 	  "From a request to its answer, waiting included")
 

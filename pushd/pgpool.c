@@ -265,6 +265,7 @@ take_waiting(PgPool *pool)
 	PgRequest *request = list_entry(list_first(&pool->waiting), PgRequest, node);
 
 	remove_waiting(pool, request);
+	metric_observe_us(METRIC_POOL_WAIT, clock_us() - request->asked_us);
 	return request;
 }
 

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "metrics.h"
-
 /* What {…} in a path stands for, where it is not text. */
 #define PATH_ID(name_) \
 	{ \
@@ -26,10 +24,6 @@
 
 /* All rows of a function as one array, in their order. */
 #define ARRAY_OF(call_) "SELECT coalesce(json_agg(r), '[]') FROM " call_ " r"
-
-static void answer_livez(const RouteServices *services, RouteLocal *answer);
-static void answer_readyz(const RouteServices *services, RouteLocal *answer);
-static void answer_metrics(const RouteServices *services, RouteLocal *answer);
 
 #define GRANT \
 	"SELECT g.error, g.retry_after_s, json_build_object('user', g.\"user\"," \
@@ -264,44 +258,11 @@ static const Route routes[] = {
 	 {PATH_ID("id"), {"decision", FROM_BODY, TYPE_TEXT, true}}, NULL},
 
 	/* ---- pushd itself */
-	{METHOD_GET, "/livez", false, 200, ANSWER_LOCAL, {0}, {{0}}, answer_livez},
-	{METHOD_GET, "/readyz", false, 200, ANSWER_LOCAL, {0}, {{0}}, answer_readyz},
-	{METHOD_GET, "/metrics", false, 200, ANSWER_LOCAL, {0}, {{0}}, answer_metrics},
+	{METHOD_GET, "/livez", false, 200, ANSWER_LOCAL, {0}, {{0}}, probe_livez},
+	{METHOD_GET, "/readyz", false, 200, ANSWER_LOCAL, {0}, {{0}}, probe_readyz},
+	{METHOD_GET, "/metrics", false, 200, ANSWER_LOCAL, {0}, {{0}}, probe_metrics},
 };
 /* clang-format on */
-
-/* ---- pushd itself ------------------------------------------------------- */
-
-static void
-answer_livez(const RouteServices *services, RouteLocal *answer)
-{
-	(void) services;
-	answer->content_type = "application/json";
-	buffer_append_string(answer->body, "{\"status\":\"ok\"}");
-}
-
-static void
-answer_readyz(const RouteServices *services, RouteLocal *answer)
-{
-	WalFeedState feed = walfeed_state(services->feed);
-	int connections = pgpool_connections(services->pool);
-	bool ready = feed == WALFEED_STREAMING && connections > 0;
-
-	answer->status = ready ? 200 : 503;
-	answer->content_type = "application/json";
-	buffer_printf(answer->body,
-				  "{\"status\":\"%s\",\"feed\":\"wal\",\"feed_state\":\"%s\","
-				  "\"pool_connections\":%d}",
-				  ready ? "ok" : "unavailable", walfeed_state_name(feed), connections);
-}
-
-static void
-answer_metrics(const RouteServices *services, RouteLocal *answer)
-{
-	(void) services;
-	answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	metrics_write(answer->body);
-}
 
 /* ---- matching ----------------------------------------------------------- */
 

@@ -11,9 +11,9 @@
 
 #include "head.h"
 #include "pgpool.h"
+#include "probes.h"
 #include "problem.h"
 #include "util.h"
-#include "walfeed.h"
 
 #define ROUTE_PARAMS_MAX 9 /* with the end */
 #define ROUTE_SEGMENTS_MAX 8
@@ -53,21 +53,6 @@ typedef enum RouteAnswer
 	ANSWER_EMPTY, /* does not matter: there is no body */
 	ANSWER_LOCAL  /* no statement: `local` makes it */
 } RouteAnswer;
-
-/* What the routes about pushd itself look at. */
-typedef struct RouteServices
-{
-	PgPool *pool;
-	PgPool *login_pool; /* for ANSWER_GRANT: a hash takes long, and others must not wait for it */
-	WalFeed *feed;
-} RouteServices;
-
-typedef struct RouteLocal
-{
-	int status;
-	const char *content_type;
-	Buffer *body;
-} RouteLocal;
 
 typedef struct Route
 {

@@ -176,6 +176,12 @@ server_listen(Server *server, Buffer *why)
 		   (server->options.redirect_port == 0 || listen_to_redirect(server, why));
 }
 
+void
+server_configure(Server *server, size_t max_body_bytes, const HandshakeRules *handshake)
+{
+	http_configure(server->http, max_body_bytes, handshake);
+}
+
 int
 server_port(const Server *server)
 {

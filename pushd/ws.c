@@ -357,6 +357,12 @@ ws_create(const WsOptions *options)
 }
 
 void
+ws_set_max_frame_bytes(Ws *ws, size_t max_frame_bytes)
+{
+	ws->options.max_frame_bytes = max_frame_bytes;
+}
+
+void
 ws_free(Ws *ws)
 {
 	loop_task_cancel(&ws->end_task);

@@ -29,6 +29,8 @@ typedef struct WsOptions
 
 Ws *ws_create(const WsOptions *options) MUST_CHECK;
 
+void ws_set_max_frame_bytes(Ws *ws, size_t max_frame_bytes);
+
 /* All connections must have gone. */
 void ws_free(Ws *ws);
 

@@ -6,6 +6,13 @@
 #include "tap.h"
 
 /* Each line is a comment or `name{labels} value`. */
+/* Or one that every program has (Prometheus: "Writing client libraries"). */
+static bool
+has_our_name(const char *line)
+{
+	return string_starts_with(line, "parley_") || string_starts_with(line, "process_");
+}
+
 static bool
 is_well_formed(char *text)
 {
@@ -13,10 +20,10 @@ is_well_formed(char *text)
 	{
 		size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
 
-		if (string_starts_with(line, "# HELP parley_") ||
-			string_starts_with(line, "# TYPE parley_"))
+		if ((string_starts_with(line, "# HELP ") || string_starts_with(line, "# TYPE ")) &&
+			has_our_name(line + strlen("# HELP ")))
 			continue;
-		if (!string_starts_with(line, "parley_") || (line[name] != ' ' && line[name] != '{') ||
+		if (!has_our_name(line) || (line[name] != ' ' && line[name] != '{') ||
 			strspn(strrchr(line, ' ') + 1, "0123456789.-") == 0)
 			return false;
 	}

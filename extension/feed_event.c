@@ -333,7 +333,7 @@ const FeedTable feed_tables[FEED_TABLE_COUNT] = {
 void
 FeedAddEvent(StringInfo to, ParleyEvent *event, StringInfo json)
 {
-	uint8 header[PARLEY_EVENT_HEADER_SIZE];
+	uint8_t header[PARLEY_EVENT_HEADER_SIZE];
 
 	event->length = json->len;
 	parley_put_event(header, event);

@@ -225,8 +225,8 @@ MarkPosition(FunctionCallInfo fcinfo, SpiQuery *move, SpiQuery *find)
 	int64 position;
 
 	SpiBegin();
-	if (SpiRun(move, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller),
-							 SpiFunctionArg(fcinfo, 1))) > 0)
+	if (SpiRun(move,
+			   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiFunctionArg(fcinfo, 1))) > 0)
 		WakeGateways();
 	if (SpiRun(find, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller))) == 0)
 		ConversationRaiseNotFound(conversation_id);

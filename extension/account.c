@@ -25,7 +25,6 @@
 
 PG_FUNCTION_INFO_V1(chat_me);
 PG_FUNCTION_INFO_V1(chat_user_by_id);
-PG_FUNCTION_INFO_V1(chat_gateway_presence);
 
 /* ---- making an account -------------------------------------------------- */
 
@@ -215,31 +214,4 @@ chat_user_by_id(PG_FUNCTION_ARGS)
 {
 	IdentityRequire();
 	return AccountShow(PG_GETARG_INT64(0));
-}
-
-/* ---- who is online ------------------------------------------------------ */
-
-/* One row may be written once a statement: the ids come as a set. */
-static SpiQuery mark_online = {
-	.sql = "INSERT INTO chat.presence AS p (account_id, online_until, last_seen) "
-		   "SELECT DISTINCT id, now() + interval '75 s', now() FROM unnest($1) AS id ORDER BY id "
-		   "ON CONFLICT (account_id) DO UPDATE SET online_until = excluded.online_until, "
-		   "last_seen = excluded.last_seen",
-	.argtypes = {INT8ARRAYOID},
-};
-
-static SpiQuery mark_offline = {
-	.sql = "UPDATE chat.presence SET online_until = now(), last_seen = now() "
-		   "WHERE account_id = ANY ($1) AND online_until > now()",
-	.argtypes = {INT8ARRAYOID},
-};
-
-Datum
-chat_gateway_presence(PG_FUNCTION_ARGS)
-{
-	SpiBegin();
-	SpiRun(&mark_online, SpiArgs(SpiFunctionArg(fcinfo, 0)));
-	SpiRun(&mark_offline, SpiArgs(SpiFunctionArg(fcinfo, 1)));
-	SpiEnd();
-	PG_RETURN_VOID();
 }

@@ -53,10 +53,15 @@ typedef struct Config
 	int64_t canary_s;					 /* how often the feed is tried; 0: never */
 	char *tls_cert;						 /* PEM with its chain; empty: no TLS */
 	char *tls_key;
-	int64_t tls_min_version; /* 0: 1.2, 1: 1.3 */
-	int64_t redirect_port;	 /* plain HTTP that sends to HTTPS; 0: none */
-	int64_t hsts_s;			 /* max-age; 0: none */
-	char *allowed_origins;	 /* "https://a.example,https://b.example"; empty: same origin */
+	int64_t tls_min_version;  /* 0: 1.2, 1: 1.3 */
+	int64_t redirect_port;	  /* plain HTTP that sends to HTTPS; 0: none */
+	int64_t hsts_s;			  /* max-age; 0: none */
+	int64_t presence_grace_s; /* who comes back within it was not away */
+	int64_t presence_lease_s; /* a process that is silent for so long is dead */
+	int64_t presence_members; /* of larger groups only the number online is told */
+	int64_t typing_timeout_s; /* typing ends by itself */
+	int64_t exchange_tick_ms; /* between two notifications to other processes */
+	char *allowed_origins;	  /* "https://a.example,https://b.example"; empty: same origin */
 } Config;
 
 typedef enum ConfigResult

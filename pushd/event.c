@@ -39,6 +39,15 @@ event_reply(const Buffer *payload)
 }
 
 Event *
+event_ephemeral(int64_t conversation_id, const Buffer *payload)
+{
+	Event *event = event_create(EVENT_KIND_EPHEMERAL, payload->data, payload->length);
+
+	event->conversation_id = conversation_id;
+	return event;
+}
+
+Event *
 event_joint(size_t capacity)
 {
 	Event *event = xmalloc(sizeof(Event) + EVENT_HEADROOM + capacity);

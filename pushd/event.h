@@ -25,11 +25,14 @@
 /* Kind of what pushd itself says to one client: welcome, ack, error, gap. */
 #define EVENT_KIND_REPLY 0
 
+/* Typing and presence: the first to be left out for a slow client, and never missed. */
+#define EVENT_KIND_EPHEMERAL 1
+
 typedef struct Event
 {
 	uint32_t references;
 	uint32_t length;		 /* of the payload */
-	uint8_t kind;			 /* ParleyEventKind or EVENT_KIND_REPLY */
+	uint8_t kind;			 /* ParleyEventKind or one of the above */
 	int64_t conversation_id; /* 0: belongs to none */
 	int64_t account_id;		 /* these three as in wire.h */
 	int64_t number;
@@ -40,6 +43,7 @@ typedef struct Event
 /* These return one reference, which the caller owns. */
 Event *event_from_wire(const ParleyEvent *header, const uint8_t *json) MUST_CHECK;
 Event *event_reply(const Buffer *payload) MUST_CHECK;
+Event *event_ephemeral(int64_t conversation_id, const Buffer *payload) MUST_CHECK;
 
 /* A frame of at most `capacity` bytes that event_append() fills: for joining others. */
 Event *event_joint(size_t capacity) MUST_CHECK;

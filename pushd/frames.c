@@ -173,12 +173,29 @@ handle_call(const Frame *frame)
 		calls_run(frame->frames->pool, frame->session, &call);
 }
 
+static void
+handle_typing(const Frame *frame)
+{
+	const json_t *is_typing = json_object_get(frame->json, "is_typing");
+	int64_t conversation_id;
+
+	if (!need_conversation(frame, &conversation_id))
+		return;
+	if (is_typing && !json_is_boolean(is_typing))
+		refuse_field(frame, PROBLEM_WRONG_TYPE, " must be true or false", "is_typing");
+	else if (!is_typing)
+		refuse_field(frame, PROBLEM_MISSING_FIELD, " is missing", "is_typing");
+	else
+		typing_frame(frame->frames->typing, frame->session, frame->id, conversation_id,
+					 json_is_true(is_typing));
+}
+
 /* ---- table -------------------------------------------------------------- */
 
 static const FrameType frame_types[] = {
 	{"auth", false, handle_auth}, {"message", true, handle_message},
 	{"read", true, handle_read},  {"delivered", true, handle_delivered},
-	{"call", true, handle_call},
+	{"call", true, handle_call},  {"typing", true, handle_typing},
 };
 
 static const FrameType *
@@ -252,6 +269,8 @@ frames_receive(const Frames *frames, Session *session, const char *text, size_t 
 	metric_add(METRIC_FRAMES_RECEIVED, 1);
 	json = parse(&frame, text, length);
 	frame.json = json;
+	if (session_state(session) == SESSION_LIVE)
+		presence_active(frames->presence, session_account_id(session));
 	if (json && read_id(&frame))
 		dispatch(&frame);
 	json_decref(json);

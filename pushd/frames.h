@@ -11,13 +11,17 @@
 #include "batcher.h"
 #include "pgpool.h"
 #include "positions.h"
+#include "presence.h"
 #include "session.h"
+#include "typing.h"
 
 typedef struct Frames
 {
 	PgPool *pool;
 	Batcher *batcher;
 	Positions *positions;
+	Presence *presence;
+	Typing *typing;
 } Frames;
 
 /* One whole text message of the client, any bytes. */

@@ -583,6 +583,72 @@ hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 		}
 }
 
+/* ---- what is not in the feed --------------------------------------------- */
+
+void
+hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_account_id,
+					  const Buffer *json)
+{
+	const Conversation *conversation = map_get(&hub->conversations, conversation_id);
+	Event *event;
+
+	if (!conversation)
+		return;
+	event = event_ephemeral(conversation_id, json);
+	for (size_t i = 0; i < conversation->count; i++)
+	{
+		if (conversation->members[i]->account->id != except_account_id)
+			deliver_to_account(conversation->members[i]->account, event);
+	}
+	event_unref(event);
+}
+
+/* A connection that is for one conversation hears of its members alone. */
+static void
+deliver_status(HubAccount *account, Event *event, int64_t conversation_id, uint64_t number)
+{
+	LIST_FOREACH(&account->connections, node)
+	{
+		HubConnection *connection = list_entry(node, HubConnection, of_account);
+
+		if (connection->last_status == number ||
+			(connection->scope != 0 && connection->scope != conversation_id))
+			continue;
+		connection->last_status = number;
+		connection->deliver(connection, event);
+	}
+}
+
+void
+hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids,
+				   size_t conversations, const Buffer *json)
+{
+	Event *event = event_ephemeral(0, json);
+	uint64_t number = ++hub->sent;
+
+	for (size_t at = 0; at < conversations; at++)
+	{
+		const Conversation *conversation = map_get(&hub->conversations, conversation_ids[at]);
+
+		for (size_t i = 0; conversation && i < conversation->count; i++)
+		{
+			HubAccount *member = conversation->members[i]->account;
+
+			if (member->id != account_id)
+				deliver_status(member, event, conversation->id, number);
+		}
+	}
+	event_unref(event);
+}
+
+bool
+hub_has_member(const Hub *hub, int64_t conversation_id, int64_t account_id)
+{
+	const HubAccount *account = map_get(&hub->accounts, account_id);
+
+	return account && map_get(&account->memberships, conversation_id);
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static void

@@ -47,6 +47,7 @@ typedef struct HubConnection
 	HubAccount *account; /* NULL: not connected */
 	int64_t session_id;
 	int64_t scope;
+	uint64_t last_status; /* number of the last one sent: once each */
 	ListNode of_account;
 } HubConnection;
 
@@ -120,6 +121,21 @@ void hub_disconnect(Hub *hub, HubConnection *connection);
  * share a conversation with it.
  */
 void hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json);
+
+/*
+ * What is not in the feed: typing and presence.  `json` goes to the connected members of
+ * the conversation, but for one account (0: for none).
+ */
+void hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_account_id,
+						   const Buffer *json);
+
+/* To everybody who is connected and shares one of the conversations, the account itself
+ * left out; once to each connection. */
+void hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids,
+						size_t conversations, const Buffer *json);
+
+/* Whether a connected account belongs to the conversation. */
+bool hub_has_member(const Hub *hub, int64_t conversation_id, int64_t account_id);
 
 /*
  * The feed was lost: all that the hub knows may be wrong.  Ends every connection

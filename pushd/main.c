@@ -15,6 +15,7 @@
 #include "batcher.h"
 #include "canary.h"
 #include "config.h"
+#include "exchange.h"
 #include "hub.h"
 #include "jobs.h"
 #include "listenfeed.h"
@@ -29,6 +30,7 @@
 #include "session.h"
 #include "timerwheel.h"
 #include "tls.h"
+#include "typing.h"
 #include "vitals.h"
 #include "walfeed.h"
 
@@ -46,7 +48,9 @@ typedef struct Daemon
 	PgPool *pool;
 	PgPool *login_pool;
 	Jobs *jobs;
+	Exchange *exchange;
 	Presence *presence;
+	Typing *typing;
 	Hub *hub;
 	Sessions *sessions;
 	Batcher *batcher;
@@ -86,7 +90,11 @@ on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t leng
 			canary_heard(daemon->canary, header.number);
 		else
 			hub_feed(daemon->hub, chunk->xid, &header, events + PARLEY_EVENT_HEADER_SIZE);
-		messages |= header.kind == PARLEY_EVENT_MESSAGE;
+		if (header.kind == PARLEY_EVENT_MESSAGE)
+		{
+			messages = true;
+			typing_message(daemon->typing, header.conversation_id, header.account_id);
+		}
 		events += size;
 		length -= size;
 	}
@@ -138,8 +146,30 @@ on_online(void *arg, int64_t account_id)
 static void
 on_offline(void *arg, int64_t account_id)
 {
-	presence_offline(((Daemon *) arg)->presence, account_id);
+	Daemon *daemon = arg;
+
+	typing_offline(daemon->typing, account_id);
+	presence_offline(daemon->presence, account_id);
 }
+
+static void
+on_exchange_item(void *arg, const BulletinItem *item)
+{
+	Daemon *daemon = arg;
+
+	if (item->kind == BULLETIN_TYPING)
+		typing_take(daemon->typing, item);
+	else
+		presence_take(daemon->presence, item);
+}
+
+static void
+on_exchange_missed(void *arg, int64_t seconds)
+{
+	presence_catch_up(((Daemon *) arg)->presence, seconds);
+}
+
+static const ExchangeHandlers exchange_handlers = {on_exchange_item, on_exchange_missed};
 
 static const HubHandlers hub_handlers = {on_online, on_offline};
 
@@ -256,6 +286,28 @@ start_tls(Daemon *daemon, Buffer *why)
 }
 
 static void
+start_presence(Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+
+	daemon->exchange = exchange_create(daemon->wheel, daemon->pool, daemon->listen,
+									   config->exchange_tick_ms, &exchange_handlers, daemon);
+	daemon->presence =
+		presence_create(&(PresenceOptions){.loop = daemon->loop,
+										   .wheel = daemon->wheel,
+										   .pool = daemon->pool,
+										   .grace_ms = config->presence_grace_s * 1000,
+										   .lease_s = config->presence_lease_s,
+										   .members_max = config->presence_members});
+	presence_start(daemon->presence, daemon->hub, daemon->exchange);
+	daemon->typing = typing_create(&(TypingOptions){.wheel = daemon->wheel,
+													.pool = daemon->pool,
+													.hub = daemon->hub,
+													.exchange = daemon->exchange,
+													.timeout_ms = config->typing_timeout_s * 1000});
+}
+
+static void
 start_database(Daemon *daemon)
 {
 	const Config *config = &daemon->config;
@@ -271,9 +323,8 @@ start_database(Daemon *daemon)
 	daemon->listen = listenfeed_create(daemon->loop, daemon->wheel, config->database);
 	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
 	daemon->canary = canary_create(daemon->wheel, daemon->pool, config->canary_s * 1000);
-	daemon->presence = presence_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->hub = hub_create(&hub_handlers, daemon);
-	presence_start(daemon->presence, daemon->hub);
+	start_presence(daemon);
 	daemon->batcher = batcher_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->positions = positions_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->sessions = sessions_create(&(SessionsOptions){.loop = daemon->loop,
@@ -313,7 +364,9 @@ start_server(Daemon *daemon, Buffer *why)
 										.sessions = daemon->sessions,
 										.frames = {.pool = daemon->pool,
 												   .batcher = daemon->batcher,
-												   .positions = daemon->positions},
+												   .positions = daemon->positions,
+												   .presence = daemon->presence,
+												   .typing = daemon->typing},
 										.max_frame_bytes = (size_t) config->max_frame_bytes});
 	options.ws = daemon->ws;
 	daemon->server = server_create(&options, why);
@@ -430,8 +483,10 @@ stop(Daemon *daemon)
 	timer_cancel(&daemon->ready_check);
 	timer_cancel(&daemon->drain);
 	walfeed_close(daemon->feed);
-	listenfeed_close(daemon->listen);
+	typing_stop(daemon->typing);
 	presence_stop(daemon->presence);
+	exchange_stop(daemon->exchange);
+	listenfeed_close(daemon->listen);
 	jobs_stop(daemon->jobs);
 	canary_stop(daemon->canary);
 	pgpool_close(daemon->pool);
@@ -446,7 +501,9 @@ stop(Daemon *daemon)
 		ws_free(daemon->ws);
 	sessions_free(daemon->sessions);
 	hub_free(daemon->hub);
+	typing_free(daemon->typing);
 	presence_free(daemon->presence);
+	exchange_free(daemon->exchange);
 	jobs_free(daemon->jobs);
 	canary_free(daemon->canary);
 	notify_free(daemon->notify);

@@ -29,6 +29,8 @@
 	X(BYTES_SENT, COUNTER, "parley_bytes_sent_total", "", "Payload bytes to clients") \
 	X(FRAMES_DROPPED, COUNTER, "parley_frames_dropped_total", "reason=\"outbox_full\"", \
 	  "Frames not sent, by reason") \
+	X(FRAMES_DROPPED_EPHEMERAL, COUNTER, "parley_frames_dropped_total", "reason=\"ephemeral\"", \
+	  "") \
 	X(OUTBOX_BYTES, GAUGE, "parley_outbox_bytes", "", "Bytes that wait for slow clients") \
 	X(REFUSED_FULL, COUNTER, "parley_refused_total", "reason=\"full\"", \
 	  "Connections and logins refused, by reason") \
@@ -65,6 +67,17 @@
 	  "Times the WAL feed was lost or could not start") \
 	X(FEED_YIELDS, COUNTER, "parley_feed_yields_total", "", \
 	  "Turns in which the WAL feed had more than one turn's share") \
+	X(EXCHANGE_SENT, COUNTER, "parley_exchange_payloads_total", "way=\"sent\"", \
+	  "Notifications between processes") \
+	X(EXCHANGE_RECEIVED, COUNTER, "parley_exchange_payloads_total", "way=\"received\"", "") \
+	X(EXCHANGE_REFUSED, COUNTER, "parley_exchange_payloads_total", "way=\"refused\"", "") \
+	X(EXCHANGE_DROPPED, COUNTER, "parley_exchange_dropped_total", "", \
+	  "Typing and presence that other processes were not told, since too much waited") \
+	X(PRESENCE_CHANGES, COUNTER, "parley_presence_changes_total", "", \
+	  "Accounts that came or went, as this process found out first") \
+	X(TYPING_FRAMES, COUNTER, "parley_typing_frames_total", "outcome=\"taken\"", \
+	  "Typing frames of clients") \
+	X(TYPING_THROTTLED, COUNTER, "parley_typing_frames_total", "outcome=\"throttled\"", "") \
 	X(POOL_CONNECTIONS, GAUGE, "parley_pool_connections", "", "Pool connections that are up") \
 	X(POOL_CONNECTS, COUNTER, "parley_pool_connects_total", "", "Pool connections made") \
 	X(POOL_IN_FLIGHT, GAUGE, "parley_pool_in_flight", "", "Requests sent and not yet answered") \

@@ -123,9 +123,24 @@ overflow(Outbox *outbox, const Event *event)
 	return OUTBOX_DROPPED;
 }
 
+/* They may take a half of the room, so that what is kept has the other. */
+static OutboxResult
+put_ephemeral(Outbox *outbox, Event *event, size_t max_bytes)
+{
+	if (outbox->overflowed || outbox->bytes + event->length > max_bytes / 2)
+	{
+		metric_add(METRIC_FRAMES_DROPPED_EPHEMERAL, 1);
+		return OUTBOX_LEFT_OUT;
+	}
+	queue_push(outbox, event);
+	return OUTBOX_QUEUED;
+}
+
 OutboxResult
 outbox_put(Outbox *outbox, Event *event, size_t max_bytes)
 {
+	if (event->kind == EVENT_KIND_EPHEMERAL)
+		return put_ephemeral(outbox, event, max_bytes);
 	if (outbox->overflowed || outbox->bytes + event->length > max_bytes)
 		return overflow(outbox, event);
 	queue_push(outbox, event);

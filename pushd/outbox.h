@@ -28,8 +28,9 @@ typedef struct Outbox
 typedef enum OutboxResult
 {
 	OUTBOX_QUEUED,
-	OUTBOX_DROPPED, /* the client gets a `gap` when it has taken what waits */
-	OUTBOX_FULL		/* and nothing may be left out silently: the client is too slow */
+	OUTBOX_LEFT_OUT, /* an ephemeral event, which nobody misses */
+	OUTBOX_DROPPED,	 /* the client gets a `gap` when it has taken what waits */
+	OUTBOX_FULL		 /* and nothing may be left out silently: the client is too slow */
 } OutboxResult;
 
 /* Queues an event behind what waits, as long as that is not more than `max_bytes`. */

@@ -209,6 +209,7 @@ session_send(Session *session, Event *event)
 		case OUTBOX_QUEUED:
 			transport->want_writable(session->socket);
 			break;
+		case OUTBOX_LEFT_OUT:
 		case OUTBOX_DROPPED:
 			break;
 		case OUTBOX_FULL:

@@ -67,7 +67,8 @@ SELECT pg_temp.refusal($$SELECT chat.search_users('a', 0)$$);
 COMMIT;
 
 -- presence, as a gateway tells it
-SELECT chat.gateway_presence(ARRAY[2, 2, 3], ARRAY[3]);
+SELECT is_new FROM chat.gateway_beat(1, 60);
+SELECT user_id, is_online FROM chat.gateway_presence(1, ARRAY[2, 2, 3], ARRAY[3], '{}');
 BEGIN;
 SELECT chat.act_as(1);
 SELECT username, is_online, last_seen IS NOT NULL AS seen FROM chat.search_users('') ORDER BY 1;

@@ -17,7 +17,7 @@ SELECT seq FROM chat.send(3, 'from bob');
 SELECT chat.leave(3);
 COMMIT;
 SELECT chat.grant_admin('alice');
-SELECT chat.gateway_presence('{1}', '{}');
+SELECT user_id, is_online FROM chat.gateway_presence(1, '{1}', '{}', '{}');
 SELECT (g).access_token AS a, (g).refresh_token AS r FROM chat.login('alice', 'correct horse', 'Firefox') g \gset
 
 -- a wrong password is returned and remembered

@@ -30,7 +30,8 @@ SELECT field, length, pg_temp.refusal(format('SELECT chat.update_profile(%I => %
 ROLLBACK;
 
 -- online or not
-SELECT chat.gateway_presence('{2}', '{}');
+SELECT is_new FROM chat.gateway_beat(1, 60);
+SELECT user_id, is_online FROM chat.gateway_presence(1, '{2}', '{}', '{}');
 BEGIN;
 SELECT chat.act_as(1);
 SELECT user_id, username, is_online, last_seen IS NOT NULL AS seen FROM chat.user_status(2);

@@ -30,17 +30,31 @@ CREATE TABLE chat.account_secret (
 COMMENT ON TABLE chat.account_secret IS 'Password hashes (Argon2id, PHC string), apart from the profile';
 
 -- Unlogged: being online is not worth WAL, and after a crash nobody is.
+CREATE UNLOGGED TABLE chat.gateway (
+	id           bigint PRIMARY KEY,
+	seen_at      timestamptz NOT NULL,
+	online_until timestamptz NOT NULL
+) WITH (fillfactor = 20);
+COMMENT ON TABLE chat.gateway IS 'The parley-pushd processes that are alive: a lease that each renews';
+
 CREATE UNLOGGED TABLE chat.presence (
-	account_id   bigint PRIMARY KEY,
-	online_until timestamptz NOT NULL,
-	last_seen    timestamptz NOT NULL
+	account_id bigint PRIMARY KEY,
+	gateways   bigint[] NOT NULL,
+	last_seen  timestamptz NOT NULL,
+	changed_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE chat.presence IS 'Who is connected, as the gateways last said';
+COMMENT ON TABLE chat.presence IS 'Who is connected, and through which gateways';
+COMMENT ON COLUMN chat.presence.gateways IS
+	'Ids of chat.gateway; one whose lease has run out does not count, and goes when it is noticed';
+COMMENT ON COLUMN chat.presence.last_seen IS
+	'When the account was last heard of; while it is connected, to a minute';
+COMMENT ON COLUMN chat.presence.changed_at IS 'When it last came or went';
 
 -- A view's row type is the shape that functions return and REST shows.
 CREATE VIEW chat.user_info AS
 	SELECT a.id, a.username, a.display_name, a.avatar_url, a.bio,
-		   coalesce(p.online_until > statement_timestamp(), false) AS is_online,
+		   EXISTS (SELECT FROM chat.gateway g WHERE g.id = ANY (p.gateways)
+				   AND g.online_until > statement_timestamp()) AS is_online,
 		   p.last_seen
 	FROM chat.account a
 	LEFT JOIN chat.presence p ON p.account_id = a.id;
@@ -77,19 +91,13 @@ CREATE FUNCTION chat.search_users(query text, max_results int DEFAULT 20)
 COMMENT ON FUNCTION chat.search_users(text, int) IS
 	'Accounts whose user name or display name begins with the query, the caller left out';
 
-CREATE FUNCTION chat.gateway_presence(online bigint[], offline bigint[]) RETURNS void
-	AS 'MODULE_PATHNAME', 'chat_gateway_presence'
-	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION chat.gateway_presence(bigint[], bigint[]) IS
-	'A gateway''s word on who is connected; good for 75 seconds';
-
 REVOKE ALL ON FUNCTION
 	chat.current_account_id(), chat.act_as(bigint), chat.me(), chat.user_by_id(bigint),
-	chat.search_users(text, int), chat.gateway_presence(bigint[], bigint[])
+	chat.search_users(text, int)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	chat.current_account_id(), chat.me(), chat.user_by_id(bigint), chat.search_users(text, int)
 	TO chat_user;
 GRANT EXECUTE ON FUNCTION
-	chat.act_as(bigint), chat.gateway_presence(bigint[], bigint[])
+	chat.act_as(bigint)
 	TO chat_gateway;

@@ -293,6 +293,18 @@ sub start ($class, %options)
 	return $self;
 }
 
+# Another daemon on the same cluster, on a port of its own; flags of the first one hold for
+# it too.  See Parley::User->at.
+sub beside ($self, %flags)
+{
+	my $other = bless { node => $self->{node}, flags => { %{ $self->{flags} }, %flags } }, ref $self;
+
+	$other->{log_file} = $self->{log_file} =~ s/\.log$/'_' . @running . '.log'/er;
+	unlink $other->{log_file};
+	push @running, $other;
+	return $other->start_pushd;
+}
+
 # A call without a user; the answer is a Parley::Answer.
 sub call ($self, @request)
 {

@@ -370,6 +370,48 @@ test_reset(void)
 	hub_free(hub);
 }
 
+static void
+test_ephemeral(void)
+{
+	Hub *hub = hub_create(&handlers, NULL);
+	Client alice = new_client();
+	Client bob = new_client();
+	Client bob_scoped = new_client();
+	Client carol = new_client();
+	HubMembership rows[] = {{7, 1}, {8, 1}};
+	HubLogin login = {.account_id = 2, .session_id = 20, .members = rows, .count = 2};
+	HubSnapshot snapshot;
+	Buffer json = BUFFER_EMPTY;
+
+	buffer_append_string(&json, "{}");
+	(void) log_in(hub, &alice, 1, 7, 1);
+	hub_snapshot_begin(hub, &snapshot);
+	is_number(hub_connect(hub, &bob.connection, &snapshot, &login), HUB_CONNECTED, "of two");
+	hub_snapshot_begin(hub, &snapshot);
+	login.scope = 8;
+	is_number(hub_connect(hub, &bob_scoped.connection, &snapshot, &login), HUB_CONNECTED, "of one");
+	(void) log_in(hub, &carol, 3, 9, 1);
+	ok(hub_has_member(hub, 7, 1) && !hub_has_member(hub, 8, 1) && !hub_has_member(hub, 7, 9),
+	   "who is a member");
+	hub_publish_ephemeral(hub, 7, 1, &json);
+	is_number(bob.delivered, 1, "typing comes to the other members");
+	is_number(alice.delivered + carol.delivered, 0, "and to nobody else");
+	is_number(bob_scoped.delivered, 0, "nor to a connection for another conversation");
+	hub_publish_ephemeral(hub, 99, 0, &json);
+	hub_publish_status(hub, 1, (const int64_t[]){7, 8, 99}, 3, &json);
+	is_number(bob.delivered, 2, "a status comes once, however much is shared");
+	is_number(bob_scoped.delivered, 1, "and where the one conversation is shared");
+	hub_publish_status(hub, 1, (const int64_t[]){7}, 1, &json);
+	is_number(bob_scoped.delivered, 1, "only there");
+	is_number(alice.delivered + carol.delivered, 0, "not to oneself, not to strangers");
+	hub_disconnect(hub, &alice.connection);
+	hub_disconnect(hub, &bob.connection);
+	hub_disconnect(hub, &bob_scoped.connection);
+	hub_disconnect(hub, &carol.connection);
+	buffer_free(&json);
+	hub_free(hub);
+}
+
 int
 main(void)
 {
@@ -381,6 +423,7 @@ main(void)
 	test_journal_churn();
 	test_revocation();
 	test_user_updated();
+	test_ephemeral();
 	test_reset();
 	return done_testing();
 }

@@ -5,4 +5,37 @@
 CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX session_ended_idx ON chat.session (ended_at) WHERE ended_at IS NOT NULL;
 
+-- Presence has another form.  Nobody counts as online until a gateway says so again.
+DROP FUNCTION chat.gateway_presence(bigint[], bigint[]);
+ALTER TABLE chat.presence RENAME CONSTRAINT presence_pkey TO presence_old_pkey;
+ALTER TABLE chat.presence RENAME TO presence_old;
+CREATE UNLOGGED TABLE chat.gateway (
+	id           bigint PRIMARY KEY,
+	seen_at      timestamptz NOT NULL,
+	online_until timestamptz NOT NULL
+) WITH (fillfactor = 20);
+COMMENT ON TABLE chat.gateway IS 'The parley-pushd processes that are alive: a lease that each renews';
+
+CREATE UNLOGGED TABLE chat.presence (
+	account_id bigint PRIMARY KEY,
+	gateways   bigint[] NOT NULL,
+	last_seen  timestamptz NOT NULL,
+	changed_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE chat.presence IS 'Who is connected, and through which gateways';
+COMMENT ON COLUMN chat.presence.gateways IS
+	'Ids of chat.gateway; one whose lease has run out does not count, and goes when it is noticed';
+COMMENT ON COLUMN chat.presence.last_seen IS
+	'When the account was last heard of; while it is connected, to a minute';
+COMMENT ON COLUMN chat.presence.changed_at IS 'When it last came or went';
+
+CREATE OR REPLACE VIEW chat.user_info AS
+	SELECT a.id, a.username, a.display_name, a.avatar_url, a.bio,
+		   EXISTS (SELECT FROM chat.gateway g WHERE g.id = ANY (p.gateways)
+				   AND g.online_until > statement_timestamp()) AS is_online,
+		   p.last_seen
+	FROM chat.account a
+	LEFT JOIN chat.presence p ON p.account_id = a.id;
+DROP TABLE chat.presence_old;
+
 @install [4-9]*.sql

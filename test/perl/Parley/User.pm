@@ -46,6 +46,12 @@ sub with_token ($self, $token)
 	return bless { %$self, grant => { %{ $self->{grant} // {} }, access_token => $token } }, ref $self;
 }
 
+# The same session at another daemon of the cluster.
+sub at ($self, $parley)
+{
+	return bless { %$self, parley => $parley }, ref $self;
+}
+
 sub id ($self) { return $self->{grant}{user}{id} }
 sub username ($self) { return $self->{grant}{user}{username} }
 sub token ($self) { return $self->{grant}{access_token} }

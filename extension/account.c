@@ -80,8 +80,8 @@ IsEmail(const char *email)
 	return true;
 }
 
-static inline void
-CheckEmail(const char *email)
+void
+AccountCheckEmail(const char *email)
 {
 	if (!IsEmail(email))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_EMAIL),
@@ -106,13 +106,19 @@ static SpiQuery insert_secret = {
 };
 
 static void
+pg_attribute_noreturn() RaiseEmailTaken(void)
+{
+	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_EMAIL_TAKEN),
+					errmsg("the e-mail address belongs to another account")));
+}
+
+static void
 pg_attribute_noreturn() RaiseTaken(const char *username)
 {
 	if (SpiRun(&username_exists, SpiArgs(SpiText(username))) > 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USERNAME_TAKEN),
 						errmsg("the user name \"%s\" is taken", username)));
-	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_EMAIL_TAKEN),
-					errmsg("the e-mail address belongs to another account")));
+	RaiseEmailTaken();
 }
 
 int64
@@ -123,7 +129,7 @@ AccountCreate(const char *username, const char *email, const char *password,
 	int64 id;
 
 	CheckUsername(username);
-	CheckEmail(email);
+	AccountCheckEmail(email);
 	PasswordCheck(password);
 	if (display_name == NULL)
 		display_name = username;
@@ -140,6 +146,31 @@ AccountCreate(const char *username, const char *email, const char *password,
 	return id;
 }
 
+static SpiQuery replace_email = {
+	.sql = "UPDATE chat.account SET email = $2 WHERE id = $1",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+/* An UPDATE has no ON CONFLICT: the error of the index becomes one of ours. */
+void
+AccountChangeEmail(int64 account_id, const char *email)
+{
+	SpiBegin();
+	PG_TRY();
+	{
+		SpiRun(&replace_email, SpiArgs(SpiInt64(account_id), SpiText(email)));
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		RaiseEmailTaken();
+	}
+	PG_END_TRY();
+	SpiEnd();
+}
+
 /* ---- finding accounts --------------------------------------------------- */
 
 static SpiQuery find_account = {
@@ -147,10 +178,22 @@ static SpiQuery find_account = {
 	.argtypes = {TEXTOID},
 };
 
+/* What is longer than any name is nobody's, and would be long to look for. */
 int64
 AccountFind(const char *username)
 {
+	if (strlen(username) > USERNAME_MAX)
+		return 0;
 	return SpiRun(&find_account, SpiArgs(SpiText(username))) > 0 ? SpiGetInt64(0, 1) : 0;
+}
+
+void
+AccountRaiseUnknown(const char *username)
+{
+	int shown = pg_mbcliplen(username, (int) strlen(username), 2 * USERNAME_MAX);
+
+	ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
+					errmsg("there is no user \"%.*s\"", shown, username)));
 }
 
 int64
@@ -159,9 +202,19 @@ AccountRequire(const char *username)
 	int64 id = AccountFind(username);
 
 	if (id == 0)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_USER_NOT_FOUND),
-						errmsg("there is no user \"%s\"", username)));
+		AccountRaiseUnknown(username);
 	return id;
+}
+
+static SpiQuery hold_account = {
+	.sql = "SELECT FROM chat.account WHERE id = $1 AND closed_at IS NULL FOR SHARE",
+	.argtypes = {INT8OID},
+};
+
+bool
+AccountHold(int64 account_id)
+{
+	return account_id != 0 && SpiRun(&hold_account, SpiArgs(SpiInt64(account_id))) > 0;
 }
 
 static SpiQuery find_open_account = {

@@ -22,11 +22,25 @@
 extern int64 AccountCreate(const char *username, const char *email, const char *password,
 						   const char *display_name);
 
+/* INVALID_EMAIL unless an account may have it. */
+extern void AccountCheckEmail(const char *email);
+
+/* Gives the account another address; EMAIL_TAKEN. */
+extern void AccountChangeEmail(int64 account_id, const char *email);
+
 /* The id of the open account of that user name, 0 if there is none; inside SpiBegin(). */
 extern int64 AccountFind(const char *username);
 
 /* The same, or the error USER_NOT_FOUND. */
 extern int64 AccountRequire(const char *username);
+extern void AccountRaiseUnknown(const char *username) pg_attribute_noreturn();
+
+/*
+ * Keeps an account from being closed until the transaction ends, so that it can be made a
+ * member of something; false if it is closed, or 0.  Before any conversation is locked,
+ * as chat.delete_account() does.  Inside SpiBegin().
+ */
+extern bool AccountHold(int64 account_id);
 
 /* Raises USER_NOT_FOUND unless the account exists and is open. */
 extern void AccountRequireOpen(int64 account_id);

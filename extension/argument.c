@@ -6,6 +6,7 @@
 
 #include "argument.h"
 
+#include "access/detoast.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -20,9 +21,18 @@ ArgumentRequire(FunctionCallInfo fcinfo, int n, const char *what)
 }
 
 char *
-ArgumentText(FunctionCallInfo fcinfo, int n)
+ArgumentContent(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
+ArgumentText(FunctionCallInfo fcinfo, int n)
+{
+	if (!PG_ARGISNULL(n) && toast_raw_datum_size(PG_GETARG_DATUM(n)) - VARHDRSZ > ARGUMENT_MAX)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("argument %d is longer than %d bytes", n + 1, ARGUMENT_MAX)));
+	return ArgumentContent(fcinfo, n);
 }
 
 char *

@@ -10,8 +10,13 @@
 
 #include "fmgr.h"
 
-/* Argument n of a SQL function as a string, palloc'd; NULL for NULL. */
+/*
+ * Argument n of a SQL function as a string, palloc'd; NULL for NULL.  One of more than
+ * ARGUMENT_MAX bytes is refused before it is looked at: only contents may be longer.
+ */
+#define ARGUMENT_MAX (1024 * 1024)
 extern char *ArgumentText(FunctionCallInfo fcinfo, int n);
+extern char *ArgumentContent(FunctionCallInfo fcinfo, int n);
 
 /* The same where NULL will not do; `what` names the argument. */
 extern void ArgumentRequire(FunctionCallInfo fcinfo, int n, const char *what);

@@ -21,6 +21,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "identity.h"
+#include "ratelimit.h"
 
 #define NAME_MAX_CHARACTERS 255
 #define TYPE_MAX 127 /* RFC 6838, of each half */
@@ -249,6 +250,7 @@ chat_attach(PG_FUNCTION_ARGS)
 	CheckSize(VARSIZE_ANY_EXHDR(data));
 	CheckFileName(name);
 	CheckType(type, data);
+	RateLimitRequire(RATE_ATTACH, caller);
 
 	SpiBegin();
 	TakeQuota(caller, VARSIZE_ANY_EXHDR(data));

@@ -26,6 +26,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
+#include "ratelimit.h"
 
 PG_FUNCTION_INFO_V1(chat_block);
 PG_FUNCTION_INFO_V1(chat_unblock);
@@ -108,6 +109,7 @@ MarkConversation(int64 account_id, int64 other)
 static void
 ChangeBlock(SpiQuery *change, AuditKind kind, int64 caller, int64 other)
 {
+	RateLimitRequire(RATE_BLOCK, caller);
 	SpiBegin();
 	BlockLockPair(caller, other);
 	if (SpiRun(change, SpiArgs(SpiInt64(caller), SpiInt64(other))) > 0)

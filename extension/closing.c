@@ -239,9 +239,10 @@ chat_delete_account(PG_FUNCTION_ARGS)
 		.keeps_content = keeps_content,
 		.left = FIRST_STEP,
 	};
+	SecretAnswer answer = SecretVerifyAgain(erasure.account_id, password, "delete_account");
 
-	if (!SecretVerifyAgain(erasure.account_id, password, "delete_account"))
-		return SecretOutcome(fcinfo, false);
+	if (answer.refusal != PARLEY_NO_ERROR)
+		return SecretOutcome(fcinfo, answer);
 	SpiBegin();
 	Close(erasure.account_id);
 	SpiRun(&insert_erasure,
@@ -251,7 +252,7 @@ chat_delete_account(PG_FUNCTION_ARGS)
 	AuditWrite(.kind = AUDIT_ACCOUNT_CLOSED, .account_id = erasure.account_id,
 			   .detail = keeps_content ? "kept" : "erased");
 	IdentitySet(0, 0);
-	return SecretOutcome(fcinfo, true);
+	return SecretOutcome(fcinfo, answer);
 }
 
 /* ---- chat.erase_content() ----------------------------------------------- */

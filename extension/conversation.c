@@ -19,6 +19,7 @@
 #include "audit.h"
 #include "errors.h"
 #include "identity.h"
+#include "ratelimit.h"
 #include "result.h"
 #include "spi.h"
 #include "wake.h"
@@ -124,6 +125,15 @@ ConversationTakeVer(int64 conversation_id)
 	if (ver == 0)
 		ConversationRaiseNotFound(conversation_id);
 	return ver;
+}
+
+/* The account of a session that was good a moment ago. */
+void
+ConversationHoldCaller(int64 caller)
+{
+	if (!AccountHold(caller))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_UNAUTHENTICATED),
+						errmsg("your account has been closed")));
 }
 
 /* ---- showing ------------------------------------------------------------ */
@@ -286,6 +296,10 @@ FindOrMakeDirect(int64 caller, int64 other, bool *created)
 	*created = false;
 	if (SpiRun(&find_pair, pair) > 0)
 		return SpiGetInt64(0, 1);
+	RateLimitRequire(RATE_CONVERSATION, caller);
+	ConversationHoldCaller(caller);
+	AccountHold(other);
+	AccountRequireOpen(other);
 	BlockLockPair(caller, other);
 	BlockRequireNone(caller, &other, 1);
 	if (SpiRun(&insert_pair, pair) > 0)
@@ -307,7 +321,7 @@ FindOrMakeDirect(int64 caller, int64 other, bool *created)
 Datum
 chat_direct(PG_FUNCTION_ARGS)
 {
-	char *username = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *username = ArgumentText(fcinfo, 0);
 	int64 caller = IdentityRequire();
 	int64 other;
 	int64 conversation_id;
@@ -339,6 +353,16 @@ Contains(const int64 *ids, int count, int64 id)
 	return false;
 }
 
+static int64
+RequireHeld(const char *username)
+{
+	int64 id = AccountFind(username);
+
+	if (!AccountHold(id))
+		AccountRaiseUnknown(username);
+	return id;
+}
+
 /* The accounts of an array of user names, the caller first, each once; inside SpiBegin(). */
 static int64 *
 ResolveMembers(ArrayType *usernames, int64 caller, int *count)
@@ -362,7 +386,7 @@ ResolveMembers(ArrayType *usernames, int64 caller, int *count)
 		if (nulls[i])
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
 							errmsg("a user name must not be NULL")));
-		id = AccountRequire(TextDatumGetCString(names[i]));
+		id = RequireHeld(TextDatumGetCString(names[i]));
 		if (!Contains(ids, *count, id))
 			ids[(*count)++] = id;
 	}
@@ -380,14 +404,16 @@ chat_create_group(PG_FUNCTION_ARGS)
 {
 	ArrayType *usernames = PG_GETARG_ARRAYTYPE_P(1);
 	Draft draft = {
-		.name = text_to_cstring(PG_GETARG_TEXT_PP(0)),
+		.name = ArgumentText(fcinfo, 0),
 		.is_public = PG_GETARG_BOOL(2),
 		.caller = IdentityRequire(),
 	};
 	int64 conversation_id;
 
 	ConversationCheckName(draft.name);
+	RateLimitRequire(RATE_CONVERSATION, draft.caller);
 	SpiBegin();
+	ConversationHoldCaller(draft.caller);
 	draft.members = ResolveMembers(usernames, draft.caller, &draft.count);
 	BlockRequireNone(draft.caller, draft.members, draft.count);
 	conversation_id = MakeConversation(&draft);

@@ -41,6 +41,12 @@ extern void ConversationRequireVoice(int64 conversation_id, int64 account_id);
  */
 extern int64 ConversationTakeVer(int64 conversation_id);
 
+/*
+ * Keeps the caller's account from being closed until the transaction ends, before it is made a
+ * member of something (AccountHold()); UNAUTHENTICATED.  Inside SpiBegin().
+ */
+extern void ConversationHoldCaller(int64 caller);
+
 /* A name for a group; raises INVALID_ARGUMENT if it is not one. */
 extern void ConversationCheckName(const char *name);
 

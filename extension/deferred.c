@@ -47,7 +47,7 @@ chat_send_deferred(PG_FUNCTION_ARGS)
 	Send send = {
 		.sender_id = IdentityRequire(),
 		.conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id"),
-		.content = ArgumentText(fcinfo, 1),
+		.content = ArgumentContent(fcinfo, 1),
 	};
 
 	send.refusal = PostCheckContent(send.content);

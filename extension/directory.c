@@ -76,7 +76,7 @@ static SpiQuery find_conversations = {
 static Datum
 SearchNames(FunctionCallInfo fcinfo, SpiQuery *statement)
 {
-	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *query = ArgumentText(fcinfo, 0);
 	int64 caller = IdentityRequire();
 	int limit = CheckLimit(PG_GETARG_INT32(1), MAX_RESULTS);
 	ArrayType *grams;

@@ -24,6 +24,7 @@
 #include "mention.h"
 #include "permission.h"
 #include "spi.h"
+#include "ratelimit.h"
 
 PG_FUNCTION_INFO_V1(chat_edit);
 PG_FUNCTION_INFO_V1(chat_revisions);
@@ -87,6 +88,7 @@ chat_edit(PG_FUNCTION_ARGS)
 	char *content = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	MessageChange change;
 
+	RateLimitRequire(RATE_EDIT, IdentityRequire());
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
 	CheckEdit(&change, content);
@@ -154,6 +156,7 @@ chat_delete(PG_FUNCTION_ARGS)
 {
 	MessageChange change;
 
+	RateLimitRequire(RATE_EDIT, IdentityRequire());
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
 	if (change.sender_id != change.caller)

@@ -22,6 +22,7 @@
 #include "group.h"
 #include "identity.h"
 #include "permission.h"
+#include "ratelimit.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_members);
@@ -141,15 +142,20 @@ Datum
 chat_add_member(PG_FUNCTION_ARGS)
 {
 	int64 conversation_id = PG_GETARG_INT64(0);
-	char *username = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *username = ArgumentText(fcinfo, 1);
 	int64 caller = IdentityRequire();
 	int64 account_id;
+	bool held;
 	int64 ver;
 
+	RateLimitRequire(RATE_JOIN, caller);
 	SpiBegin();
+	account_id = AccountFind(username);
+	held = AccountHold(account_id);
 	ver = ConversationTakeVer(conversation_id);
 	PermissionRequire(conversation_id, caller, PERMISSION_ADD_MEMBER);
-	account_id = AccountRequire(username);
+	if (!held)
+		AccountRaiseUnknown(username);
 	BlockRequireNone(caller, &account_id, 1);
 	if (!Admit(conversation_id, account_id, ver))
 		RaiseCannotAdd(conversation_id, account_id, username);
@@ -184,7 +190,9 @@ chat_join(PG_FUNCTION_ARGS)
 	int64 caller = IdentityRequire();
 	int64 ver;
 
+	RateLimitRequire(RATE_JOIN, caller);
 	SpiBegin();
+	ConversationHoldCaller(caller);
 	ver = ConversationTakeVer(conversation_id);
 	RequireOpenDoor(conversation_id, caller);
 	Admit(conversation_id, caller, ver);

@@ -36,7 +36,7 @@ chat_send(PG_FUNCTION_ARGS)
 	Send send = {
 		.sender_id = IdentityRequire(),
 		.conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id"),
-		.content = ArgumentText(fcinfo, 1),
+		.content = ArgumentContent(fcinfo, 1),
 		.client_id = SpiFunctionArg(fcinfo, 2),
 		.reply_to = SpiFunctionArg(fcinfo, 3),
 		.attachments = AttachmentList(fcinfo, 4),

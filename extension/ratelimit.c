@@ -29,6 +29,8 @@
 #include "bucket.h"
 #include "client.h"
 #include "errors.h"
+#include "guc.h"
+#include "identity.h"
 #include "spi.h"
 
 #define LONGEST_DELAY (15 * USECS_PER_MINUTE)
@@ -106,9 +108,18 @@ ForgetLimits(Datum arg, Oid relation)
 	}
 }
 
+static bool throttle_trusted = false;
+
+static const BoolSetting settings[] = {
+	{"pg_parley.throttle_trusted",
+	 "Whether the rate limits of an account hold for a trusted role that acts for it, too.",
+	 &throttle_trusted},
+};
+
 void
 RateLimitInit(void)
 {
+	DefineBoolSettings(settings, lengthof(settings));
 	CacheRegisterRelcacheCallback(ForgetLimits, (Datum) 0);
 }
 
@@ -287,11 +298,23 @@ TakeToken(Bucket *bucket, const void *rule, TimestampTz now)
 	return 0;
 }
 
+/* No session: a role that may act as anybody speaks for the account. */
+static bool
+IsTrusted(int64 account_id)
+{
+	const Identity *identity = IdentityGet();
+
+	return !throttle_trusted && identity && identity->account_id == account_id &&
+		   identity->session_id == 0;
+}
+
 int
 RateLimitTake(RateAction action, int64 account_id)
 {
 	int64 wait = 0;
 
+	if (IsTrusted(account_id))
+		return 0;
 	for (RateScope scope = 0; scope < RATE_SCOPE_COUNT && wait == 0; scope++)
 		wait = Apply(action, scope, account_id, TakeToken);
 	return WholeSeconds(wait);
@@ -369,6 +392,20 @@ RateLimitTry(int64 account_id)
 	if (wait > 0)
 		Apply(RATE_LOGIN_FAILURE, RATE_SCOPE_ADDRESS, 0, UncountFailure);
 	return WholeSeconds(wait);
+}
+
+int
+RateLimitTryPassword(int64 account_id, RateAction *refused)
+{
+	int wait_s = RateLimitTake(RATE_LOGIN, account_id);
+
+	*refused = RATE_LOGIN;
+	if (wait_s == 0)
+	{
+		wait_s = RateLimitTry(account_id);
+		*refused = RATE_LOGIN_FAILURE;
+	}
+	return wait_s;
 }
 
 /* Whoever has one account could else guess at others from the same address for ever. */

@@ -32,7 +32,14 @@
 	  "all is forgotten, for the account also at the right password") \
 	X(REFRESH, "refresh", 60, 60, 1200, 1200, "A refresh token is traded") \
 	X(SEND, "send", 10000, 1200, 0, 0, "A message is sent") \
-	X(SEARCH, "search", 300, 120, 0, 0, "Something is searched for")
+	X(SEARCH, "search", 300, 120, 0, 0, "Something is searched for") \
+	X(CONVERSATION, "conversation", 200, 60, 0, 0, "A conversation is made") \
+	X(JOIN, "join", 500, 120, 0, 0, "A public group is joined, or somebody added to a group") \
+	X(EDIT, "edit", 2000, 600, 0, 0, "A message is edited or deleted") \
+	X(REACT, "react", 2000, 600, 0, 0, "A reaction is added or taken away") \
+	X(ATTACH, "attach", 500, 120, 0, 0, "An attachment is brought") \
+	X(BLOCK, "block", 500, 60, 0, 0, "Somebody is blocked, or a block lifted") \
+	X(REPORT, "report", 50, 10, 0, 0, "A message or an account is reported")
 
 typedef enum RateAction
 {
@@ -63,13 +70,15 @@ typedef struct RateLimit
 	float8 per_minute;
 } RateLimit;
 
-/* Called once, from _PG_init. */
+/* Defines the setting; called once, from _PG_init. */
 extern void RateLimitInit(void);
 
 /*
  * Takes a token of each bucket of the action.  0: go on; else the whole seconds after
  * which there will be one, and nothing was done to the bucket that is empty.
- * account_id is 0 for nobody, negative for what stands in for an account.
+ * account_id is 0 for nobody, negative for what stands in for an account.  An account
+ * that a trusted role speaks for (identity.h) waits for nothing: what an application
+ * sends by itself is its own affair, unless pg_parley.throttle_trusted says otherwise.
  */
 extern int RateLimitTake(RateAction action, int64 account_id);
 
@@ -83,6 +92,9 @@ extern void RateLimitRaise(int wait_s) pg_attribute_noreturn();
  * wait.  No wait is for ever, and a try during it makes it no longer.
  */
 extern int RateLimitTry(int64 account_id);
+
+/* The same, after a token of LOGIN; `refused` is the action that says to wait. */
+extern int RateLimitTryPassword(int64 account_id, RateAction *refused);
 extern void RateLimitTrySucceeded(int64 account_id);
 
 /* What stands for the account of a login name that has none: known and unknown look alike. */

@@ -21,6 +21,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
+#include "ratelimit.h"
 
 #define EMOJI_KINDS_MAX 50 /* of one message */
 #define PAGE_MAX 200
@@ -76,12 +77,13 @@ Summarize(const MessageChange *change)
 static Datum
 ChangeReaction(FunctionCallInfo fcinfo, SpiQuery *change_row)
 {
-	char *emoji = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char *emoji = ArgumentText(fcinfo, 2);
 	MessageChange change;
 
 	if (!IsEmoji(emoji))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_EMOJI),
 						errmsg("a reaction must be one emoji")));
+	RateLimitRequire(RATE_REACT, IdentityRequire());
 	SpiBegin();
 	change = ChangeBegin(fcinfo);
 	ChangeRequireMessage(&change);

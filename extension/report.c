@@ -18,6 +18,7 @@
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
+#include "ratelimit.h"
 
 #define REASON_MAX_CHARACTERS 2000
 #define DECISION_MAX_CHARACTERS 400
@@ -71,6 +72,7 @@ WriteReport(int64 caller, const Report *report)
 	if (report->account_id == caller)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
 						errmsg("nobody can report themselves")));
+	RateLimitRequire(RATE_REPORT, caller);
 	SpiRun(&insert_report,
 		   SpiArgs(SpiInt64(caller), SpiInt64(report->account_id), report->conversation_id,
 				   report->seq, report->content, report->reason));

@@ -14,6 +14,7 @@
 #include "audit.h"
 #include "errors.h"
 #include "password.h"
+#include "ratelimit.h"
 #include "result.h"
 #include "spi.h"
 
@@ -95,13 +96,24 @@ SecretVerify(int64 account_id, const char *password)
 	return true;
 }
 
-bool
+SecretAnswer
 SecretVerifyAgain(int64 account_id, const char *password, const char *purpose)
 {
-	if (SecretVerify(account_id, password))
-		return true;
-	AuditWrite(.kind = AUDIT_PASSWORD_REFUSED, .account_id = account_id, .detail = purpose);
-	return false;
+	RateAction action;
+	int wait_s = RateLimitTryPassword(account_id, &action);
+
+	if (wait_s > 0)
+	{
+		RateLimitAudit(action, account_id);
+		return (SecretAnswer){.refusal = PARLEY_ERROR_THROTTLED, .retry_after_s = wait_s};
+	}
+	if (!SecretVerify(account_id, password))
+	{
+		AuditWrite(.kind = AUDIT_PASSWORD_REFUSED, .account_id = account_id, .detail = purpose);
+		return (SecretAnswer){.refusal = PARLEY_ERROR_INVALID_CREDENTIALS};
+	}
+	RateLimitTrySucceeded(account_id);
+	return (SecretAnswer){.refusal = PARLEY_NO_ERROR};
 }
 
 void
@@ -130,13 +142,14 @@ enum
 };
 
 Datum
-SecretOutcome(FunctionCallInfo fcinfo, bool done)
+SecretOutcome(FunctionCallInfo fcinfo, SecretAnswer answer)
 {
-	Datum values[OUTCOME_COLUMNS] = {0};
-	bool nulls[OUTCOME_COLUMNS] = {[OUTCOME_ERROR] = done, [OUTCOME_RETRY_AFTER] = true};
+	bool done = answer.refusal == PARLEY_NO_ERROR;
+	Datum values[OUTCOME_COLUMNS] = {[OUTCOME_RETRY_AFTER] = Int32GetDatum(answer.retry_after_s)};
+	bool nulls[OUTCOME_COLUMNS] = {[OUTCOME_ERROR] = done,
+								   [OUTCOME_RETRY_AFTER] = answer.retry_after_s == 0};
 
 	if (!done)
-		values[OUTCOME_ERROR] =
-			CStringGetTextDatum(ParleyErrorName(PARLEY_ERROR_INVALID_CREDENTIALS));
+		values[OUTCOME_ERROR] = CStringGetTextDatum(ParleyErrorName(answer.refusal));
 	return ResultRow(fcinfo, values, nulls);
 }

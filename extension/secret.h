@@ -9,6 +9,8 @@
 
 #include "fmgr.h"
 
+#include "errors.h"
+
 /*
  * Is this the password of the account?  No for an account that is closed or unknown
  * (0), after the same time.  After a yes the secret is locked until the transaction
@@ -17,17 +19,25 @@
  */
 extern bool SecretVerify(int64 account_id, const char *password);
 
+/* What came of asking for a password again. */
+typedef struct SecretAnswer
+{
+	ParleyError refusal; /* PARLEY_NO_ERROR: it is right */
+	int retry_after_s;	 /* THROTTLED: for so long */
+} SecretAnswer;
+
 /*
- * The same for the account acted for, where a password is asked for again.  A no is
- * written to the audit log; `purpose` says what for.
+ * The same for the account acted for, where a password is asked for again.  It counts as
+ * a login does (ratelimit.h): who came by a session must not guess the password by it.
+ * A no is written to the audit log; `purpose` says what for.
  */
-extern bool SecretVerifyAgain(int64 account_id, const char *password, const char *purpose);
+extern SecretAnswer SecretVerifyAgain(int64 account_id, const char *password, const char *purpose);
 
 /* Only after SecretVerify. */
 extern void SecretReplace(int64 account_id, const char *password);
 extern void SecretDelete(int64 account_id);
 
-/* A chat.outcome: done, or that the password was wrong. */
-extern Datum SecretOutcome(FunctionCallInfo fcinfo, bool done);
+/* The answer as a chat.outcome. */
+extern Datum SecretOutcome(FunctionCallInfo fcinfo, SecretAnswer answer);
 
 #endif /* PARLEY_SECRET_H */

@@ -35,6 +35,7 @@
 #include "token.h"
 #include "wake.h"
 
+#define LOGIN_MAX 254		 /* bytes: those of an e-mail address */
 #define CLIENT_INFO_MAX 1024 /* bytes; more is cut, it is only shown */
 
 static int access_token_lifetime_s = 15 * 60;
@@ -290,32 +291,19 @@ static SpiQuery find_login = {
 	.argtypes = {TEXTOID},
 };
 
-/* 0 if there is none. */
+/* 0 if there is none, as for what is longer than name and address can be. */
 static int64
 FindLogin(const char *login)
 {
 	int64 account_id = 0;
 
+	if (strlen(login) > LOGIN_MAX)
+		return 0;
 	SpiBegin();
 	if (SpiRun(&find_login, SpiArgs(SpiText(login))) > 0)
 		account_id = SpiGetInt64(0, 1);
 	SpiEnd();
 	return account_id;
-}
-
-/* A try is counted before the password is looked at: many at once are many. */
-static int
-TakeLogin(int64 account_id, RateAction *refused)
-{
-	int wait_s = RateLimitTake(RATE_LOGIN, account_id);
-
-	*refused = RATE_LOGIN;
-	if (wait_s == 0)
-	{
-		wait_s = RateLimitTry(account_id);
-		*refused = RATE_LOGIN_FAILURE;
-	}
-	return wait_s;
 }
 
 /*
@@ -330,7 +318,7 @@ chat_login(PG_FUNCTION_ARGS)
 	int64 account_id = FindLogin(login);
 	int64 limited = account_id ? account_id : RateLimitStandIn(login);
 	RateAction action;
-	int wait_s = TakeLogin(limited, &action);
+	int wait_s = RateLimitTryPassword(limited, &action);
 
 	if (wait_s > 0)
 		return ReturnThrottled(fcinfo, action, limited, wait_s);

@@ -1,12 +1,14 @@
 /*
  * session_show.c
- *	  What the owner of an account does about its sessions: looking at them, ending
- *	  one, and ending the others by a new password.
+ *	  What the owner of an account does about its sessions and how they are opened:
+ *	  looking at them, ending one, ending the others by a new password, and another
+ *	  e-mail address.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 
+#include "account.h"
 #include "argument.h"
 #include "audit.h"
 #include "errors.h"
@@ -20,6 +22,7 @@
 PG_FUNCTION_INFO_V1(chat_sessions);
 PG_FUNCTION_INFO_V1(chat_revoke_session);
 PG_FUNCTION_INFO_V1(chat_change_password);
+PG_FUNCTION_INFO_V1(chat_change_email);
 
 static SpiQuery list_sessions = {
 	.sql = "SELECT id, client_info, created_at, last_used_at, expires_at, id = $2 AS is_current "
@@ -74,12 +77,32 @@ chat_change_password(PG_FUNCTION_ARGS)
 	char *old = ArgumentRequireText(fcinfo, 0, "old_password");
 	char *new = ArgumentRequireText(fcinfo, 1, "new_password");
 	int64 account_id = IdentityRequire();
+	SecretAnswer answer;
 
 	PasswordCheck(new);
-	if (!SecretVerifyAgain(account_id, old, "change_password"))
-		return SecretOutcome(fcinfo, false);
+	answer = SecretVerifyAgain(account_id, old, "change_password");
+	if (answer.refusal != PARLEY_NO_ERROR)
+		return SecretOutcome(fcinfo, answer);
 	SecretReplace(account_id, new);
 	SessionEndOthers(account_id, IdentityGet()->session_id, "password_changed");
 	AuditWrite(.kind = AUDIT_PASSWORD_CHANGED, .account_id = account_id);
-	return SecretOutcome(fcinfo, true);
+	return SecretOutcome(fcinfo, answer);
+}
+
+/* By the address one logs in, and is helped when a password is lost. */
+Datum
+chat_change_email(PG_FUNCTION_ARGS)
+{
+	char *password = ArgumentRequireText(fcinfo, 0, "password");
+	char *email = ArgumentRequireText(fcinfo, 1, "new_email");
+	int64 account_id = IdentityRequire();
+	SecretAnswer answer;
+
+	AccountCheckEmail(email);
+	answer = SecretVerifyAgain(account_id, password, "change_email");
+	if (answer.refusal != PARLEY_NO_ERROR)
+		return SecretOutcome(fcinfo, answer);
+	AccountChangeEmail(account_id, email);
+	AuditWrite(.kind = AUDIT_EMAIL_CHANGED, .account_id = account_id);
+	return SecretOutcome(fcinfo, answer);
 }

@@ -5,6 +5,9 @@
 SELECT action, scope, burst, per_minute FROM chat.rate_limits() WHERE burst IS NOT NULL;
 SELECT count(*) FROM chat.rate_limits() WHERE meaning = '';
 
+-- for what a trusted role does too, where that is wanted
+SET pg_parley.throttle_trusted = on;
+
 -- a limit is a burst, then a rate; the error says when to come back, and the transaction goes on
 SELECT chat.set_rate_limit('send', 'account', 2, 1);
 CREATE FUNCTION pg_temp.try_send() RETURNS text LANGUAGE plpgsql AS $$
@@ -133,3 +136,46 @@ SELECT pg_temp.refusal($$SELECT count(*) FROM chat.rate_limits()$$);
 SELECT pg_temp.refusal($$SELECT chat.set_client('192.0.2.1')$$);
 RESET ROLE;
 SELECT detail FROM chat.audit(kinds => '{limit_changed}', max_results => 2);
+
+-- every act that others could be flooded with has a bucket: one goes, the next is refused
+CREATE FUNCTION pg_temp.twice(limited text, one text, two text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO chat.rate_limit VALUES (limited, 'account', 1, 1);
+	EXECUTE one;
+	RETURN pg_temp.refusal(two);
+END $$;
+BEGIN;
+SELECT chat.act_as(4);
+SELECT (chat.create_group('open', '{}', true)).id AS open, (chat.create_group('open too', '{}', true)).id AS other \gset
+SELECT chat.act_as(1);
+SELECT (chat.create_group('ours', '{bob}')).id AS ours \gset
+SELECT seq AS said FROM chat.send(:ours, 'hello') \gset
+SELECT pg_temp.twice('conversation', $$SELECT chat.create_group('one')$$, $$SELECT chat.create_group('two')$$);
+SELECT pg_temp.refusal($$SELECT chat.direct('dave')$$), (chat.direct('bob')).created AS known;
+SELECT pg_temp.twice('join', format('SELECT chat.join(%s)', :open), format('SELECT chat.join(%s)', :other));
+SELECT pg_temp.refusal(format($$SELECT chat.add_member(%1$s, 'carol')$$, :ours, :said));
+SELECT pg_temp.twice('edit', format($$SELECT chat.edit(%1$s, %2$s, 'one')$$, :ours, :said), format($$SELECT chat.edit(%1$s, %2$s, 'two')$$, :ours, :said));
+SELECT pg_temp.refusal(format($$SELECT chat.delete(%1$s, %2$s)$$, :ours, :said));
+SELECT pg_temp.twice('react', format($$SELECT chat.react(%1$s, %2$s, '👍')$$, :ours, :said), format($$SELECT chat.unreact(%1$s, %2$s, '👍')$$, :ours, :said));
+SELECT pg_temp.twice('attach', format($$SELECT chat.attach(%1$s, 'a', 'text/plain', 'a')$$, :ours, :said), format($$SELECT chat.attach(%1$s, 'b', 'text/plain', 'b')$$, :ours, :said));
+SELECT pg_temp.twice('block', 'SELECT chat.block(3)', 'SELECT chat.unblock(3)');
+SELECT pg_temp.twice('report', $$SELECT chat.report(3, 'rude')$$, format($$SELECT chat.report(%1$s, %2$s, 'rude')$$, :ours, :said));
+-- ... which an application that acts for somebody is not held to, unless it says so
+SET LOCAL pg_parley.throttle_trusted = off;
+SELECT chat.react(:ours, :said, '👍') IS NOT NULL AS goes_on, (chat.create_group('three')).name;
+ROLLBACK;
+
+-- a password that is asked again is no way to guess it: its tries are those of a login
+SELECT chat.reset_rate_limit('login', 'all'), chat.set_rate_limit('login_failure', 'account', 3, 6);
+SELECT (g).access_token AS token FROM chat.login('bob', 'correct horse') g \gset
+CREATE FUNCTION pg_temp.again(password text, OUT changed chat.outcome, OUT moved chat.outcome, OUT closed chat.outcome)
+	LANGUAGE sql AS $$
+	SELECT chat.change_password(password, 'battery staple'), chat.change_email(password, 'b@example.com'), chat.delete_account(password) $$;
+BEGIN;
+SELECT chat.authenticate(:'token');
+SELECT to_json(pg_temp.again('wrong horse'));
+SELECT error, retry_after_s BETWEEN 1 AND 10 AS soon FROM chat.change_password('correct horse', 'battery staple');
+COMMIT;
+SELECT error, retry_after_s BETWEEN 1 AND 10 AS soon FROM chat.login('bob', 'correct horse');
+SELECT kind, detail FROM chat.audit(account_id => 2, kinds => '{password_refused,throttled}', max_results => 4) ORDER BY kind, detail;
+SELECT chat.reset_rate_limit('login_failure', 'account');

@@ -66,6 +66,33 @@ SELECT to_json(chat.change_password('battery staple', 'correct horse'));
 SELECT count(*) FROM chat.sessions();
 COMMIT;
 
+-- another address: with the password, one that is valid and nobody's
+SELECT pg_temp.refusal($$SELECT chat.change_email('correct horse', 'alice@example.com')$$);
+BEGIN;
+SELECT chat.act_as(1);
+SELECT to_json(chat.change_email('wrong horse', 'alice@example.com'));
+SELECT pg_temp.refusal($$SELECT chat.change_email('correct horse', 'alice')$$);
+SELECT pg_temp.refusal($$SELECT chat.change_email('correct horse', 'BOB@example.org')$$);
+SELECT pg_temp.refusal($$SELECT chat.change_email(NULL, 'alice@example.com')$$);
+SELECT pg_temp.refusal($$SELECT chat.change_email('correct horse', NULL)$$);
+SELECT to_json(chat.change_email('correct horse', 'alice@example.com'));
+COMMIT;
+SELECT (chat.login('Alice@example.com', 'correct horse')).error AS new, (chat.login('alice@example.org', 'correct horse')).error AS old;
+-- ... or one's own in another spelling
+BEGIN; SELECT chat.act_as(1); SELECT to_json(chat.change_email('correct horse', 'Alice@Example.com')); COMMIT;
+
+-- texts too long to be anything are refused before they are looked at
+SELECT pg_temp.refusal($$SELECT chat.login(repeat('x', 2000000), 'correct horse')$$);
+SELECT pg_temp.refusal($$SELECT chat.login('alice', repeat('x', 2000000))$$);
+SELECT pg_temp.refusal($$SELECT chat.signup(repeat('x', 2000000), 'x@example.org', 'correct horse')$$);
+SELECT (chat.login(repeat('x', 100000), 'correct horse')).error;
+BEGIN;
+SELECT chat.act_as(1);
+SELECT pg_temp.refusal($$SELECT chat.direct(repeat('x', 2000000))$$);
+SELECT pg_temp.refusal($$SELECT chat.direct(repeat('x', 100000))$$);
+SELECT pg_temp.refusal($$SELECT chat.create_group('g', ARRAY[repeat('x', 1000)])$$);
+COMMIT;
+
 -- all of it is in the audit log
 SELECT kind, account_id, actor_id, session_id IS NOT NULL AS by_session, detail FROM chat.audit()
-	WHERE kind LIKE 'password%' OR kind = 'session_revoked' ORDER BY id;
+	WHERE kind LIKE 'password%' OR kind LIKE 'email%' OR kind = 'session_revoked' ORDER BY id;

@@ -31,9 +31,17 @@ CREATE FUNCTION chat.change_password(old_password text, new_password text) RETUR
 COMMENT ON FUNCTION chat.change_password(text, text) IS
 	'Replaces the caller''s password and ends all other sessions; a wrong old password is an answer';
 
+CREATE FUNCTION chat.change_email(password text, new_email text) RETURNS chat.outcome
+	AS 'MODULE_PATHNAME', 'chat_change_email'
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.change_email(text, text) IS
+	'Replaces the caller''s e-mail address; a wrong password is an answer';
+
 REVOKE ALL ON FUNCTION
-	chat.sessions(), chat.revoke_session(bigint), chat.change_password(text, text)
+	chat.sessions(), chat.revoke_session(bigint), chat.change_password(text, text),
+	chat.change_email(text, text)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	chat.sessions(), chat.revoke_session(bigint), chat.change_password(text, text)
+	chat.sessions(), chat.revoke_session(bigint), chat.change_password(text, text),
+	chat.change_email(text, text)
 	TO chat_user;

@@ -38,4 +38,12 @@ CREATE OR REPLACE VIEW chat.user_info AS
 	LEFT JOIN chat.presence p ON p.account_id = a.id;
 DROP TABLE chat.presence_old;
 
+CREATE FUNCTION chat.change_email(password text, new_email text) RETURNS chat.outcome
+	AS 'MODULE_PATHNAME', 'chat_change_email'
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.change_email(text, text) IS
+	'Replaces the caller''s e-mail address; a wrong password is an answer';
+REVOKE ALL ON FUNCTION chat.change_email(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.change_email(text, text) TO chat_user;
+
 @install [4-9]*.sql

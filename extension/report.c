@@ -69,10 +69,10 @@ WriteReport(int64 caller, const Report *report)
 {
 	int64 id;
 
+	RateLimitRequire(RATE_REPORT, caller);
 	if (report->account_id == caller)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
 						errmsg("nobody can report themselves")));
-	RateLimitRequire(RATE_REPORT, caller);
 	SpiRun(&insert_report,
 		   SpiArgs(SpiInt64(caller), SpiInt64(report->account_id), report->conversation_id,
 				   report->seq, report->content, report->reason));

@@ -146,8 +146,8 @@ SecretOutcome(FunctionCallInfo fcinfo, SecretAnswer answer)
 {
 	bool done = answer.refusal == PARLEY_NO_ERROR;
 	Datum values[OUTCOME_COLUMNS] = {[OUTCOME_RETRY_AFTER] = Int32GetDatum(answer.retry_after_s)};
-	bool nulls[OUTCOME_COLUMNS] = {[OUTCOME_ERROR] = done,
-								   [OUTCOME_RETRY_AFTER] = answer.retry_after_s == 0};
+	bool nulls[OUTCOME_COLUMNS] =
+		{[OUTCOME_ERROR] = done, [OUTCOME_RETRY_AFTER] = answer.retry_after_s == 0};
 
 	if (!done)
 		values[OUTCOME_ERROR] = CStringGetTextDatum(ParleyErrorName(answer.refusal));

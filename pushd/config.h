@@ -36,7 +36,9 @@ typedef struct Config
 	int64_t statement_timeout_ms;
 	int64_t auth_timeout_s;
 	int64_t heartbeat_s;
-	int64_t request_timeout_s;			 /* for the head of a request */
+	int64_t request_timeout_s; /* for the head of a request */
+	int64_t ring_bytes;		   /* of recent events */
+	int64_t ring_conversation_bytes;
 	int64_t max_frame_bytes;			 /* one WebSocket message of a client */
 	int64_t max_body_bytes;				 /* one REST request */
 	int64_t max_outbox_bytes;			 /* unsent bytes per WebSocket connection */

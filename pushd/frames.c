@@ -190,12 +190,83 @@ handle_typing(const Frame *frame)
 					 json_is_true(is_typing));
 }
 
+/* A cursor that cannot be: then an error was answered. */
+static bool
+read_cursor(const Frame *frame, const char *key, const json_t *value, CatchupCursor *cursor)
+{
+	const json_t *seq = json_object_get(value, "seq");
+	const json_t *ver = json_object_get(value, "ver");
+	int64_t scope = session_scope(frame->session);
+
+	if (!parse_int64(key, strlen(key), &cursor->conversation_id) || cursor->conversation_id < 1)
+		refuse(frame, PROBLEM_INVALID_ARGUMENT, "cursors are named by conversation ids");
+	else if (scope != 0 && cursor->conversation_id != scope)
+		refuse(frame, PROBLEM_INVALID_ARGUMENT, "This connection is for another conversation");
+	else if (!json_is_integer(seq) || !json_is_integer(ver))
+		refuse(frame, PROBLEM_WRONG_TYPE, "a cursor is {\"seq\": integer, \"ver\": integer}");
+	else if (json_integer_value(seq) < 0 || json_integer_value(ver) < 0)
+		refuse(frame, PROBLEM_INVALID_ARGUMENT, "seq and ver are not negative");
+	else
+	{
+		cursor->cursor = (RingCursor){json_integer_value(seq), json_integer_value(ver)};
+		return true;
+	}
+	return false;
+}
+
+/* Appends CatchupCursors. */
+static bool
+read_cursors(const Frame *frame, Buffer *cursors)
+{
+	json_t *object = json_object_get(frame->json, "cursors");
+	const char *key;
+	const json_t *value;
+
+	if (!object || json_is_null(object))
+		return true;
+	if (!json_is_object(object))
+	{
+		refuse(frame, PROBLEM_WRONG_TYPE, "cursors must be an object");
+		return false;
+	}
+	json_object_foreach(object, key, value)
+	{
+		CatchupCursor cursor;
+
+		if (!read_cursor(frame, key, value, &cursor))
+			return false;
+		buffer_append(cursors, &cursor, sizeof(cursor));
+	}
+	return true;
+}
+
+/* Also while the login is under way: then nothing of the feed comes before the answer. */
+static void
+handle_sync(const Frame *frame)
+{
+	const json_t *only = json_object_get(frame->json, "only");
+	Buffer cursors = BUFFER_EMPTY;
+
+	if (session_state(frame->session) == SESSION_OPEN)
+		refuse(frame, PROBLEM_UNAUTHENTICATED, "Send an auth frame first");
+	else if (only && !json_is_boolean(only) && !json_is_null(only))
+		refuse(frame, PROBLEM_WRONG_TYPE, "only must be true or false");
+	else if (read_cursors(frame, &cursors))
+		catchup_sync(frame->frames->catchup, frame->session,
+					 &(CatchupSync){.id = frame->id,
+									.cursors = (const CatchupCursor *) (void *) cursors.data,
+									.count = cursors.length / sizeof(CatchupCursor),
+									.only = json_is_true(only)});
+	buffer_free(&cursors);
+}
+
 /* ---- table -------------------------------------------------------------- */
 
 static const FrameType frame_types[] = {
 	{"auth", false, handle_auth}, {"message", true, handle_message},
 	{"read", true, handle_read},  {"delivered", true, handle_delivered},
 	{"call", true, handle_call},  {"typing", true, handle_typing},
+	{"sync", false, handle_sync},
 };
 
 static const FrameType *

@@ -9,6 +9,7 @@
 #define PARLEY_FRAMES_H
 
 #include "batcher.h"
+#include "catchup.h"
 #include "pgpool.h"
 #include "positions.h"
 #include "presence.h"
@@ -22,6 +23,7 @@ typedef struct Frames
 	Positions *positions;
 	Presence *presence;
 	Typing *typing;
+	Catchup *catchup;
 } Frames;
 
 /* One whole text message of the client, any bytes. */

@@ -12,6 +12,9 @@
 
 #include <stdlib.h>
 
+#include "log.h"
+#include "metrics.h"
+
 struct HubAccount
 {
 	int64_t id;
@@ -59,6 +62,7 @@ struct Hub
 {
 	HubHandlers handlers;
 	void *arg;
+	Ring *ring; /* or NULL */
 	Map accounts;
 	Map conversations;
 	size_t memberships;
@@ -84,6 +88,12 @@ hub_create(const HubHandlers *handlers, void *arg)
 	list_init(&hub->journal);
 	list_init(&hub->snapshots);
 	return hub;
+}
+
+void
+hub_use_ring(Hub *hub, Ring *ring)
+{
+	hub->ring = ring;
 }
 
 /* ---- memberships -------------------------------------------------------- */
@@ -569,6 +579,25 @@ static const struct
 	{PARLEY_EVENT_ACCOUNT, feed_account},
 };
 
+/* The clients are told to ask the tables. */
+static void
+tell_hole(Hub *hub, int64_t conversation_id)
+{
+	Buffer json = BUFFER_EMPTY;
+	ParleyEvent header = {.kind = EVENT_KIND_REPLY, .conversation_id = conversation_id};
+	Event *gap;
+
+	buffer_printf(&json, "{\"type\":\"gap\",\"conversation_id\":%lld}",
+				  (long long) conversation_id);
+	header.length = (uint32_t) json.length;
+	gap = event_from_wire(&header, json.data);
+	deliver_to_members(hub, gap);
+	event_unref(gap);
+	buffer_free(&json);
+	metric_add(METRIC_FEED_HOLES, 1);
+	log_error("feed: messages of conversation %lld are missing", (long long) conversation_id);
+}
+
 void
 hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 {
@@ -577,6 +606,9 @@ hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 		{
 			Event *event = event_from_wire(header, json);
 
+			if (hub->ring && event->conversation_id != 0 &&
+				ring_add(hub->ring, xid, event) == RING_HOLE)
+				tell_hole(hub, event->conversation_id);
 			event_rules[i].feed(hub, xid, header, event);
 			event_unref(event);
 			return;
@@ -677,6 +709,8 @@ hub_reset(Hub *hub)
 		end_connections(account, 0, HUB_END_FEED_LOST);
 	}
 	journal_clear(hub);
+	if (hub->ring)
+		ring_reset(hub->ring);
 }
 
 int64_t
@@ -704,6 +738,26 @@ hub_connections_of_account(const HubConnection *connection)
 		}
 	}
 	return count;
+}
+
+int64_t
+hub_membership_ver(const Hub *hub, int64_t account_id, int64_t conversation_id)
+{
+	const HubAccount *account = map_get(&hub->accounts, account_id);
+	const Membership *membership = account ? map_get(&account->memberships, conversation_id) : NULL;
+
+	return membership ? membership->ver : 0;
+}
+
+void
+hub_conversations_of(const Hub *hub, int64_t account_id, Buffer *ids)
+{
+	const HubAccount *account = map_get(&hub->accounts, account_id);
+	size_t cursor = 0;
+	int64_t id;
+
+	while (account && map_next(&account->memberships, &cursor, &id))
+		buffer_append(ids, &id, sizeof(id));
 }
 
 void

@@ -18,6 +18,7 @@
 #define PARLEY_HUB_H
 
 #include "event.h"
+#include "ring.h"
 #include "util.h"
 #include "wire.h"
 
@@ -96,6 +97,10 @@ typedef enum HubResult
 
 Hub *hub_create(const HubHandlers *handlers, void *arg) MUST_CHECK;
 
+/* From now on events go into the ring before they are sent out, and hub_reset() empties it.
+ * It belongs to the caller and must outlive the hub. */
+void hub_use_ring(Hub *hub, Ring *ring);
+
 /* All connections must have gone. */
 void hub_free(Hub *hub);
 
@@ -151,6 +156,12 @@ bool hub_is_member(const HubConnection *connection, int64_t conversation_id);
 
 /* How many connections its account has here, itself included; 0: it is not connected. */
 size_t hub_connections_of_account(const HubConnection *connection);
+
+/* The version of a connected account's membership, as far as the feed has told; 0: it is none. */
+int64_t hub_membership_ver(const Hub *hub, int64_t account_id, int64_t conversation_id);
+
+/* Appends the ids (int64_t) of all conversations of a connected account. */
+void hub_conversations_of(const Hub *hub, int64_t account_id, Buffer *ids);
 
 /* Appends the ids (int64_t) of all accounts that are connected. */
 void hub_online_accounts(const Hub *hub, Buffer *ids);

@@ -14,6 +14,7 @@
 #include "assets.h"
 #include "batcher.h"
 #include "canary.h"
+#include "catchup.h"
 #include "config.h"
 #include "exchange.h"
 #include "hub.h"
@@ -26,6 +27,7 @@
 #include "pgpool.h"
 #include "positions.h"
 #include "presence.h"
+#include "ring.h"
 #include "server.h"
 #include "session.h"
 #include "timerwheel.h"
@@ -52,6 +54,8 @@ typedef struct Daemon
 	Presence *presence;
 	Typing *typing;
 	Hub *hub;
+	Ring *ring;
+	Catchup *catchup;
 	Sessions *sessions;
 	Batcher *batcher;
 	Positions *positions;
@@ -285,6 +289,34 @@ start_tls(Daemon *daemon, Buffer *why)
 	return daemon->tls != NULL;
 }
 
+static uint64_t
+feed_lsn(void *arg)
+{
+	WalPosition position;
+
+	walfeed_position(((Daemon *) arg)->feed, &position);
+	return position.received_lsn;
+}
+
+static void
+start_catchup(Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+	RingOptions ring = {.max_bytes = (size_t) config->ring_bytes,
+						.max_conversation_bytes = (size_t) config->ring_conversation_bytes};
+	CatchupOptions options = {.loop = daemon->loop,
+							  .wheel = daemon->wheel,
+							  .pool = daemon->pool,
+							  .hub = daemon->hub,
+							  .max_kept_bytes = (size_t) config->max_outbox_bytes,
+							  .feed_lsn = feed_lsn,
+							  .arg = daemon};
+
+	options.ring = daemon->ring = ring_create(&ring);
+	hub_use_ring(daemon->hub, daemon->ring);
+	daemon->catchup = catchup_create(&options);
+}
+
 static void
 start_presence(Daemon *daemon)
 {
@@ -332,6 +364,7 @@ start_database(Daemon *daemon)
 														  .pool = daemon->pool,
 														  .hub = daemon->hub,
 														  .limits = session_limits(config)});
+	start_catchup(daemon);
 	daemon->feed =
 		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
 }
@@ -366,7 +399,8 @@ start_server(Daemon *daemon, Buffer *why)
 												   .batcher = daemon->batcher,
 												   .positions = daemon->positions,
 												   .presence = daemon->presence,
-												   .typing = daemon->typing},
+												   .typing = daemon->typing,
+												   .catchup = daemon->catchup},
 										.max_frame_bytes = (size_t) config->max_frame_bytes});
 	options.ws = daemon->ws;
 	daemon->server = server_create(&options, why);
@@ -500,8 +534,10 @@ stop(Daemon *daemon)
 	if (daemon->ws)
 		ws_free(daemon->ws);
 	sessions_free(daemon->sessions);
+	catchup_free(daemon->catchup);
 	hub_free(daemon->hub);
 	typing_free(daemon->typing);
+	ring_free(daemon->ring);
 	presence_free(daemon->presence);
 	exchange_free(daemon->exchange);
 	jobs_free(daemon->jobs);

@@ -78,6 +78,16 @@
 	X(TYPING_FRAMES, COUNTER, "parley_typing_frames_total", "outcome=\"taken\"", \
 	  "Typing frames of clients") \
 	X(TYPING_THROTTLED, COUNTER, "parley_typing_frames_total", "outcome=\"throttled\"", "") \
+	X(FEED_HOLES, COUNTER, "parley_feed_holes_total", "", \
+	  "Times the feed left out messages of a conversation") \
+	X(RING_BYTES, GAUGE, "parley_ring_bytes", "", "Memory of recent events") \
+	X(RING_CONVERSATIONS, GAUGE, "parley_ring_conversations", "", \
+	  "Conversations with recent events in memory") \
+	X(RESUMES_HIT, COUNTER, "parley_resumes_total", "from=\"ring\"", \
+	  "Syncs answered, by where the answer came from") \
+	X(RESUMES_MISS, COUNTER, "parley_resumes_total", "from=\"database\"", "") \
+	X(RESUME_ROUNDS, COUNTER, "parley_resume_queries_total", "", \
+	  "Queries that answered syncs, many at once") \
 	X(POOL_CONNECTIONS, GAUGE, "parley_pool_connections", "", "Pool connections that are up") \
 	X(POOL_CONNECTS, COUNTER, "parley_pool_connects_total", "", "Pool connections made") \
 	X(POOL_IN_FLIGHT, GAUGE, "parley_pool_in_flight", "", "Requests sent and not yet answered") \

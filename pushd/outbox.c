@@ -62,20 +62,12 @@ queue_release(Outbox *outbox)
 
 /* ---- gaps: what did not fit --------------------------------------------- */
 
-/*
- * Remembers that events of the conversation were left out: from which seq on, or
- * 0 when no message was among them.
- */
 static bool
 gap_note(Outbox *outbox, const Event *event)
 {
-	intptr_t from = event->kind == PARLEY_EVENT_MESSAGE ? (intptr_t) event->number : 0;
-	intptr_t known = (intptr_t) map_get(&outbox->gaps, event->conversation_id);
-
 	if (event->conversation_id == 0 || outbox->gaps.count >= GAPS_MAX)
 		return false;
-	if (known == 0 || (known == 1 && from > 0))
-		map_put(&outbox->gaps, event->conversation_id, (void *) (from + 1));
+	map_put(&outbox->gaps, event->conversation_id, outbox);
 	return true;
 }
 
@@ -93,16 +85,15 @@ gaps_queue(Outbox *outbox)
 {
 	size_t cursor = 0;
 	int64_t conversation_id;
-	void *from;
 	Buffer text = BUFFER_EMPTY;
 
-	while ((from = map_next(&outbox->gaps, &cursor, &conversation_id)))
+	while (map_next(&outbox->gaps, &cursor, &conversation_id))
 	{
 		Event *event;
 
 		buffer_reset(&text);
-		buffer_printf(&text, "{\"type\":\"gap\",\"conversation_id\":%lld,\"from\":%lld}",
-					  (long long) conversation_id, (long long) (intptr_t) from - 1);
+		buffer_printf(&text, "{\"type\":\"gap\",\"conversation_id\":%lld}",
+					  (long long) conversation_id);
 		event = event_reply(&text);
 		queue_push(outbox, event);
 		event_unref(event);

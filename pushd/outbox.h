@@ -21,7 +21,7 @@ typedef struct Outbox
 	size_t count;
 	size_t capacity;
 	size_t bytes;
-	Map gaps; /* conversation id → first missing seq + 1, as a pointer */
+	Map gaps; /* the ids of conversations of which events were left out */
 	bool overflowed;
 } Outbox;
 

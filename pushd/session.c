@@ -59,6 +59,7 @@ struct Session
 
 	Login login;
 	Outbox outbox;
+	SessionGuard *guard; /* or NULL */
 };
 
 static const struct
@@ -97,8 +98,19 @@ count_close(const Session *session)
 }
 
 static void
+dismiss_guard(Session *session)
+{
+	SessionGuard *guard = session->guard;
+
+	session->guard = NULL;
+	if (guard)
+		guard->ended(guard);
+}
+
+static void
 enter_closing(Session *session)
 {
+	dismiss_guard(session);
 	timer_cancel(&session->heartbeat);
 	login_forget(&session->login);
 	timer_arm(session->owner->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
@@ -108,6 +120,7 @@ enter_closing(Session *session)
 static void
 enter_closed(Session *session)
 {
+	dismiss_guard(session);
 	timer_cancel(&session->heartbeat);
 	timer_cancel(&session->deadline);
 	login_forget(&session->login);
@@ -218,6 +231,44 @@ session_send(Session *session, Event *event)
 	}
 }
 
+/* What may wait at most; whatever is alone may be larger. */
+static size_t
+outbox_limit(const Session *session)
+{
+	return outbox_is_empty(&session->outbox) ? SIZE_MAX
+											 : session->owner->options.limits.max_outbox_bytes;
+}
+
+void
+session_queue(Session *session, Event *event)
+{
+	if (session->state >= SESSION_CLOSING)
+		return;
+	if (outbox_put(&session->outbox, event, outbox_limit(session)) == OUTBOX_FULL)
+		close_as_slow(session);
+	else
+		session->transport->want_writable(session->socket);
+}
+
+bool
+session_has_room(const Session *session)
+{
+	return !outbox_has_overflowed(&session->outbox) &&
+		   session->outbox.bytes < session->owner->options.limits.max_outbox_bytes / 4;
+}
+
+void
+session_set_guard(Session *session, SessionGuard *guard)
+{
+	session->guard = guard;
+}
+
+SessionGuard *
+session_guard(const Session *session)
+{
+	return session->guard;
+}
+
 void
 session_writable(Session *session)
 {
@@ -229,7 +280,11 @@ session_writable(Session *session)
 
 		frame = outbox_next(&session->outbox, session->owner->joint);
 		if (!frame)
+		{
+			if (session->guard)
+				session->guard->drained(session->guard);
 			return;
+		}
 		written = write_frame(session, frame);
 		event_unref(frame);
 		if (!written)
@@ -409,6 +464,7 @@ static void
 on_granted(Login *login, const LoginGrant *grant)
 {
 	Session *session = container_of(login, Session, login);
+	bool is_first = session->state != SESSION_LIVE;
 
 	if (session->state != SESSION_LIVE && account_is_full(session))
 	{
@@ -421,6 +477,8 @@ on_granted(Login *login, const LoginGrant *grant)
 	send_welcome(session, grant);
 	expect_expiry(session);
 	login_forget(login);
+	if (is_first && session->guard)
+		session->guard->welcomed(session->guard);
 }
 
 /* Asks as soon as the feed streams. */
@@ -467,7 +525,10 @@ session_authenticate(Session *session, const Credential *credential, const char 
 static void
 on_deliver(HubConnection *connection, Event *event)
 {
-	session_send(container_of(connection, Session, connection), event);
+	Session *session = container_of(connection, Session, connection);
+
+	if (!session->guard || !session->guard->take(session->guard, event))
+		session_send(session, event);
 }
 
 static void

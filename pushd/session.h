@@ -170,6 +170,34 @@ void session_close(Session *session, SessionClose why);
 void session_request_begin(Session *session);
 void session_request_end(Session *session);
 
+/* Behind what waits, to be joined in larger frames; a session with room has a place for one
+ * more without leaving anything out. */
+void session_queue(Session *session, Event *event);
+bool session_has_room(const Session *session);
+
+/*
+ * Who takes part in a session for a time (catchup.c) sees the events of the hub before they
+ * are sent.  There is one at most.  `take` must not call the hub.
+ */
+typedef struct SessionGuard
+{
+	/* True: the session does not send the event. */
+	bool (*take)(struct SessionGuard *guard, Event *event);
+
+	/* The first welcome has been sent, and nothing of the feed yet. */
+	void (*welcomed)(struct SessionGuard *guard);
+
+	/* What waited for the client has gone out. */
+	void (*drained)(struct SessionGuard *guard);
+
+	/* The session is being closed; it has let go of the guard. */
+	void (*ended)(struct SessionGuard *guard);
+} SessionGuard;
+
+/* NULL: nobody any more. */
+void session_set_guard(Session *session, SessionGuard *guard);
+SessionGuard *session_guard(const Session *session);
+
 Session *session_ref(Session *session);
 void session_unref(Session *session);
 

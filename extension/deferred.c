@@ -13,11 +13,15 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "argument.h"
+#include "attachment.h"
+#include "content.h"
 #include "conversation.h"
 #include "identity.h"
 #include "post.h"
@@ -29,18 +33,18 @@ PG_FUNCTION_INFO_V1(chat_post_deferred);
 
 static SpiQuery insert_deferred = {
 	.sql = "INSERT INTO chat.deferred_send "
-		   "(conversation_id, sender_id, content, client_id, reply_to) "
-		   "VALUES ($1, $2, $3, $4, $5)",
-	.argtypes = {INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID},
+		   "(conversation_id, sender_id, content, client_id, reply_to, attachments) "
+		   "VALUES ($1, $2, $3, $4, $5, $6)",
+	.argtypes = {INT8OID, INT8OID, TEXTOID, UUIDOID, INT8OID, INT8ARRAYOID},
 };
 
 static SpiQuery take_deferred = {
 	.sql = "WITH taken AS (DELETE FROM chat.deferred_send RETURNING *) "
-		   "SELECT conversation_id, sender_id, content, client_id, reply_to "
+		   "SELECT conversation_id, sender_id, content, client_id, reply_to, attachments "
 		   "FROM taken ORDER BY id",
 };
 
-/* What can be known now is refused now; membership is looked at again at commit. */
+/* What can be known now is refused now; membership and attachments are looked at at commit. */
 Datum
 chat_send_deferred(PG_FUNCTION_ARGS)
 {
@@ -48,9 +52,12 @@ chat_send_deferred(PG_FUNCTION_ARGS)
 		.sender_id = IdentityRequire(),
 		.conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id"),
 		.content = ArgumentContent(fcinfo, 1),
+		.attachments = AttachmentList(fcinfo, 4),
 	};
 
-	send.refusal = PostCheckContent(send.content);
+	if (send.content == NULL && send.attachments)
+		send.content = "";
+	send.refusal = ContentCheck(send.content, send.attachments != NULL);
 	PostRaiseRefusal(&send);
 	RateLimitRequire(RATE_SEND, send.sender_id);
 	ConversationRequireMember(send.conversation_id, send.sender_id);
@@ -58,9 +65,41 @@ chat_send_deferred(PG_FUNCTION_ARGS)
 	SpiBegin();
 	SpiRun(&insert_deferred,
 		   SpiArgs(SpiInt64(send.conversation_id), SpiInt64(send.sender_id), SpiText(send.content),
-				   SpiFunctionArg(fcinfo, 2), SpiFunctionArg(fcinfo, 3)));
+				   SpiFunctionArg(fcinfo, 2), SpiFunctionArg(fcinfo, 3),
+				   SpiDatum(PointerGetDatum(send.attachments), send.attachments == NULL)));
 	SpiEnd();
 	PG_RETURN_VOID();
+}
+
+/* NULL for NULL. */
+static ArrayType *
+KeepArray(int i, int column)
+{
+	bool isnull;
+	Datum value = SpiGetDatum(i, column, &isnull);
+	ArrayType *array;
+
+	if (isnull)
+		return NULL;
+	array = DatumGetArrayTypeP(value);
+	return memcpy(SPI_palloc(VARSIZE(array)), array, VARSIZE(array));
+}
+
+/* Of the row `i` that was found, in the caller's memory. */
+static Send
+KeepSend(int i)
+{
+	Send send = {
+		.conversation_id = SpiGetInt64(i, 1),
+		.sender_id = SpiGetInt64(i, 2),
+		.content = SpiKeepText(i, 3),
+		.attachments = KeepArray(i, 6),
+		.refusal = SEND_OK,
+	};
+
+	send.client_id.value = SpiKeepDatum(i, 4, &send.client_id.isnull);
+	send.reply_to.value = SpiKeepDatum(i, 5, &send.reply_to.isnull);
+	return send;
 }
 
 /* In the caller's memory; NULL if there are none. */
@@ -74,19 +113,7 @@ TakeDeferred(int *count)
 	if (*count > 0)
 		sends = SPI_palloc(*count * sizeof(Send));
 	for (int i = 0; i < *count; i++)
-	{
-		NullableDatum *client_id = &sends[i].client_id;
-		NullableDatum *reply_to = &sends[i].reply_to;
-
-		sends[i] = (Send){
-			.conversation_id = SpiGetInt64(i, 1),
-			.sender_id = SpiGetInt64(i, 2),
-			.content = SpiKeepText(i, 3),
-			.refusal = SEND_OK,
-		};
-		client_id->value = SpiKeepDatum(i, 4, &client_id->isnull);
-		reply_to->value = SpiKeepDatum(i, 5, &reply_to->isnull);
-	}
+		sends[i] = KeepSend(i);
 	SpiEnd();
 	return sends;
 }

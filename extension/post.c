@@ -52,12 +52,6 @@ static SpiQuery insert_reply = {
 
 /* ---- one conversation's part of a batch; inside SpiBegin() --------------- */
 
-ParleyError
-PostCheckContent(const char *content)
-{
-	return ContentCheck(content, false);
-}
-
 static TimestampTz
 GetTimestamp(int column)
 {

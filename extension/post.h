@@ -49,9 +49,6 @@ extern void PostRefuseBusy(Send *sends, int count);
  */
 extern void PostAll(Send *sends, int count);
 
-/* SEND_OK, or what is wrong with a content that is to be stored; NULL is wrong. */
-extern ParleyError PostCheckContent(const char *content);
-
 /* Raises the refusal of a send, if it has one. */
 extern void PostRaiseRefusal(const Send *send);
 

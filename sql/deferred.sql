@@ -47,6 +47,20 @@ SELECT chat.send_deferred(2, 'carol says');
 COMMIT;
 SELECT seq, sender_name, content FROM chat.message WHERE conversation_id = 2 AND seq > 3 ORDER BY seq;
 
+-- attachments go along, also without words
+BEGIN;
+SELECT chat.act_as(1);
+SELECT (chat.attach(1, name, 'text/plain', 'text')).id FROM unnest('{a.txt,b.txt,c.txt}'::text[]) name;
+SELECT chat.send_deferred(1, 'see', attachments => '{2,1}'), chat.send_deferred(1, NULL, attachments => '{3}');
+COMMIT;
+SELECT content, jsonb_path_query_array(attachments::jsonb, '$[*].name') AS names FROM chat.message WHERE attachments IS NOT NULL ORDER BY seq;
+-- ... each once
+BEGIN;
+SELECT chat.act_as(1);
+SELECT pg_temp.refusal($$SELECT chat.send_deferred(1, 'x', attachments => ARRAY[NULL::bigint])$$);
+SELECT chat.send_deferred(1, 'again', attachments => '{3}');
+COMMIT;
+
 -- refused at the call, where that can be known
 BEGIN;
 SELECT chat.act_as(4);

@@ -34,6 +34,7 @@ typedef enum Role
 	X(BAN, "ban", ADMIN, NONE, "Keep out somebody of lower role, lift a ban, see who is banned") \
 	X(MUTE, "mute", ADMIN, NONE, "Silence somebody of lower role, or let them speak again") \
 	X(RENAME, "rename", ADMIN, NONE, "Give the group another name") \
+	X(SET_LANGUAGE, "set_language", ADMIN, MEMBER, "Say in which language messages are searched") \
 	X(PIN, "pin", ADMIN, MEMBER, "Pin a message, or take it down") \
 	X(DELETE_MESSAGE, "delete_message", ADMIN, ADMIN, "Delete the message of somebody else") \
 	X(SET_ROLE, "set_role", OWNER, NONE, \

@@ -203,6 +203,7 @@ SetHas(SearchQuery *query, const char *value)
 		{"file", QUERY_HAS_ATTACHMENT},
 		{"reaction", QUERY_HAS_REACTION},
 		{"pin", QUERY_HAS_PIN},
+		{"mention", QUERY_HAS_MENTION},
 	};
 
 	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)

@@ -8,7 +8,7 @@
  *	 cat or dog         either                 -cat -"a b"   without
  *	 from:alice from:me                        in:7 in:team in:"the team" in:bob
  *	 before:2026-11-21 after:2026-11 after:2026
- *	 has:link has:attachment has:reaction has:reply has:pin
+ *	 has:link has:attachment has:reaction has:reply has:pin has:mention
  *
  * Nothing is an error: an operator that is unknown or whose value makes no sense is
  * searched as words, and so is one with a minus; a quote that is not closed is left
@@ -37,7 +37,8 @@ typedef enum QueryHas
 	QUERY_HAS_REPLY = 2,
 	QUERY_HAS_ATTACHMENT = 4,
 	QUERY_HAS_REACTION = 8,
-	QUERY_HAS_PIN = 16
+	QUERY_HAS_PIN = 16,
+	QUERY_HAS_MENTION = 32
 } QueryHas;
 
 /* A day of the calendar that exists; year 0: none was given. */

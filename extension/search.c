@@ -33,6 +33,7 @@
 #include "errors.h"
 #include "gram.h"
 #include "identity.h"
+#include "permission.h"
 #include "query.h"
 #include "ratelimit.h"
 #include "result.h"
@@ -92,7 +93,9 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"AND ($4 IS NULL OR m.created_at >= $4) AND ($5 IS NULL OR m.created_at < $5) " \
 	"AND ($6 & 1 = 0 OR m.content ~* '\\mhttps?://') AND ($6 & 2 = 0 OR m.reply_to IS NOT NULL) " \
 	"AND ($6 & 4 = 0 OR m.attachments IS NOT NULL) AND ($6 & 8 = 0 OR m.reactions IS NOT NULL) " \
-	"AND ($6 & 16 = 0 OR m.pinned_at IS NOT NULL) "
+	"AND ($6 & 16 = 0 OR m.pinned_at IS NOT NULL) " \
+	"AND ($6 & 32 = 0 OR EXISTS (SELECT FROM chat.mention n " \
+	"WHERE n.conversation_id = m.conversation_id AND n.account_id IN (0, $1) AND n.seq = m.seq)) "
 
 #define CONTAINS "lower(m.content) LIKE ALL ($12) AND NOT lower(m.content) LIKE ANY ($13) "
 
@@ -147,10 +150,11 @@ static SpiQuery by_words = {
 };
 
 static SpiQuery by_parts = {
-	.sql = SCOPE "hits AS (SELECT " HIT "NULL::tsquery AS query FROM chat.message_search x " INDEXED
-				 "WHERE x.grams @> $11 AND " PASSES "AND " CONTAINS "UNION ALL SELECT " HIT
-				 "NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS "), " FOUND("0::bigint")
-					 PAGE(BY_PARTS),
+	.sql = SCOPE "hits AS (SELECT " HIT
+				 "NULL::tsquery AS query FROM (SELECT * FROM chat.message_search s "
+				 "WHERE s.grams @> $11 OFFSET 0) x " INDEXED "WHERE " PASSES "AND " CONTAINS
+				 "UNION ALL SELECT " HIT "NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS
+				 "), " FOUND("0::bigint") PAGE(BY_PARTS),
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -439,13 +443,6 @@ chat_search(PG_FUNCTION_ARGS)
 
 /* ---- the language of a conversation ------------------------------------- */
 
-static SpiQuery find_right = {
-	.sql = "SELECT NOT c.is_group OR m.role IN ('owner', 'admin') FROM chat.member m "
-		   "JOIN chat.conversation c ON c.id = m.conversation_id "
-		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
-	.argtypes = {INT8OID, INT8OID},
-};
-
 static SpiQuery find_language = {
 	.sql = "SELECT oid::regconfig::text FROM pg_catalog.pg_ts_config "
 		   "WHERE oid::regconfig::text = $1",
@@ -469,16 +466,6 @@ static SpiQuery show_language = {
 };
 
 static void
-RequireRight(int64 conversation_id, int64 account_id)
-{
-	if (SpiRun(&find_right, SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id))) == 0)
-		ConversationRaiseNotFound(conversation_id);
-	if (!SpiGetBool(0, 1))
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_FORBIDDEN),
-						errmsg("only an owner or an admin of the group may set its language")));
-}
-
-static void
 StoreLanguage(int64 conversation_id, const char *language)
 {
 	if (language == NULL)
@@ -498,7 +485,7 @@ chat_set_language(PG_FUNCTION_ARGS)
 	char *language;
 
 	SpiBegin();
-	RequireRight(conversation_id, IdentityRequire());
+	PermissionRequire(conversation_id, IdentityRequire(), PERMISSION_SET_LANGUAGE);
 	StoreLanguage(conversation_id, ArgumentText(fcinfo, 1));
 	SpiRun(&show_language, SpiArgs(SpiInt64(conversation_id)));
 	language = SpiKeepText(0, 1);

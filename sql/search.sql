@@ -110,6 +110,14 @@ UPDATE chat.search_state SET ver = 0 WHERE conversation_id = 1;
 SELECT pg_temp.found(1, 'sat'), chat.index_messages(), pg_temp.found(1, 'sat');
 SELECT count(*) FROM chat.message_search WHERE conversation_id = 1 AND seq = 1;
 
+-- has:mention: the caller, or everybody
+BEGIN;
+SELECT chat.act_as(1);
+SELECT count(chat.send(1, content)) FROM unnest('{"@bob a mentioned cat","@carol a mentioned cat","@all a mentioned cat"}'::text[]) content;
+COMMIT;
+SELECT * FROM pg_temp.find(2, 'has:mention');
+SELECT * FROM pg_temp.find(1, 'has:mention mentioned');
+
 -- languages
 SELECT pg_temp.found(1, 'runs'), pg_temp.found(1, 'katzes'), pg_temp.found(1, 'katzes', 2);
 BEGIN;

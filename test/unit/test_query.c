@@ -83,6 +83,7 @@ static const struct
 	{"in:\"the team\" cat", "\"cat\" +cat in=the team"},
 	{"in:\"the team", "\"team\" +team in=the"},
 	{"has:link has:reply has:FILE", " has=7"},
+	{"has:mention has:pin", " has=48"},
 	{"before:2026", " before=2026-01-01"},
 	{"before:2026-11 after:2024-02-29", " before=2026-11-01 after=2024-02-29"},
 	/* what only looks like one is words */

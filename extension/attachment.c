@@ -152,7 +152,7 @@ LooksLike(const char *type, const bytea *data)
 }
 
 static void
-CheckType(const char *type, const bytea *data)
+CheckType(const char *type)
 {
 	if (!IsMediaType(type))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ATTACHMENT),
@@ -161,20 +161,35 @@ CheckType(const char *type, const bytea *data)
 	if (!IsTypeAllowed(type))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_ATTACHMENT_TYPE),
 						errmsg("attachments of type \"%s\" are refused", type)));
+}
+
+static void
+CheckBytes(const char *type, const bytea *data)
+{
 	if (!LooksLike(type, data))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ATTACHMENT),
 						errmsg("the bytes are not those of a file of type \"%s\"", type)));
 }
 
-static void
-CheckSize(int64 size)
+void
+AttachmentCheckSize(int64 size)
 {
-	if (size == 0)
+	if (size <= 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ATTACHMENT),
 						errmsg("an attachment must not be empty")));
 	if (size > (int64) max_size_kb * 1024)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_ATTACHMENT_TOO_LARGE),
 						errmsg("the attachment is larger than %d kB", max_size_kb)));
+}
+
+void
+AttachmentExpect(int64 conversation_id, int64 caller, const char *name, const char *type,
+				 int64 size)
+{
+	ConversationRequireVoice(conversation_id, caller);
+	AttachmentCheckSize(size);
+	CheckFileName(name);
+	CheckType(asc_tolower(type, strlen(type)));
 }
 
 /* ---- bringing ----------------------------------------------------------- */
@@ -234,36 +249,46 @@ TakeQuota(int64 account_id, int64 bytes)
 }
 
 Datum
-chat_attach(PG_FUNCTION_ARGS)
+AttachmentBring(FunctionCallInfo fcinfo, int64 conversation_id, const char *name, const char *type,
+				Datum data, NullableDatum sha256)
 {
 	int64 caller = IdentityRequire();
-	int64 conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
-	char *name = ArgumentRequireText(fcinfo, 1, "name");
-	char *type = ArgumentRequireText(fcinfo, 2, "media_type");
-	bytea *data;
+	bytea *bytes = DatumGetByteaPP(data);
 	int64 id;
 
-	ArgumentRequire(fcinfo, 3, "data");
-	ConversationRequireVoice(conversation_id, caller);
-	data = PG_GETARG_BYTEA_PP(3);
+	AttachmentExpect(conversation_id, caller, name, type, VARSIZE_ANY_EXHDR(bytes));
 	type = asc_tolower(type, strlen(type));
-	CheckSize(VARSIZE_ANY_EXHDR(data));
-	CheckFileName(name);
-	CheckType(type, data);
+	CheckBytes(type, bytes);
+	data = PointerGetDatum(bytes);
 	RateLimitRequire(RATE_ATTACH, caller);
 
 	SpiBegin();
-	TakeQuota(caller, VARSIZE_ANY_EXHDR(data));
+	TakeQuota(caller, VARSIZE_ANY_EXHDR(bytes));
 	if (SpiRun(&insert_attachment,
 			   SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText(name), SpiText(type),
-					   SpiDatum(PointerGetDatum(data), false), SpiFunctionArg(fcinfo, 4))) == 0)
+					   SpiDatum(data, false), sha256)) == 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ATTACHMENT),
 						errmsg("the bytes do not have this SHA-256")));
 	id = SpiGetInt64(0, 1);
-	SpiRun(&insert_data, SpiArgs(SpiInt64(conversation_id), SpiInt64(id),
-								 SpiDatum(PointerGetDatum(data), false)));
+	SpiRun(&insert_data, SpiArgs(SpiInt64(conversation_id), SpiInt64(id), SpiDatum(data, false)));
 	SpiEnd();
 	return Show(fcinfo, conversation_id, id, caller);
+}
+
+Datum
+chat_attach(PG_FUNCTION_ARGS)
+{
+	int64 conversation_id;
+	char *name;
+	char *type;
+
+	(void) IdentityRequire();
+	conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
+	name = ArgumentRequireText(fcinfo, 1, "name");
+	type = ArgumentRequireText(fcinfo, 2, "media_type");
+	ArgumentRequire(fcinfo, 3, "data");
+	return AttachmentBring(fcinfo, conversation_id, name, type, PG_GETARG_DATUM(3),
+						   SpiFunctionArg(fcinfo, 4));
 }
 
 /* ---- sending ------------------------------------------------------------ */

@@ -18,6 +18,21 @@
 extern void AttachmentInit(void);
 
 /*
+ * Raises what is wrong with an attachment of which only that is known: its place, its name,
+ * its type in any case, and how many bytes it has, at least or in all.
+ */
+extern void AttachmentExpect(int64 conversation_id, int64 caller, const char *name,
+							 const char *type, int64 size);
+extern void AttachmentCheckSize(int64 size);
+
+/*
+ * The whole of a function that makes an attachment of the caller and shows it.  `data` is
+ * a bytea; `sha256`, if not null, what its SHA-256 must be.  Not inside SpiBegin().
+ */
+extern Datum AttachmentBring(FunctionCallInfo fcinfo, int64 conversation_id, const char *name,
+							 const char *type, Datum data, NullableDatum sha256);
+
+/*
  * Argument n, a bigint[] of attachments to send; NULL if there are none.  Raises
  * INVALID_ARGUMENT for too many and for NULL among them.
  */

@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cookie.h"
 #include "pgarray.h"
 
-#define CLIENT_INFO_MAX 200
+#define AGENT_MAX 200 /* bytes */
 #define CONVERSATION_PATH "/api/v1/conversations/{id}"
 
 /* State of one reading; offsets become pointers when the buffer stands still. */
@@ -43,10 +44,41 @@ refuse(const Reader *reader, ProblemId id, const char *format, ...)
 }
 
 static bool
+text_is_integer(const char *text, size_t length)
+{
+	int64_t number;
+
+	return parse_int64(text, length, &number);
+}
+
+static bool
 text_is_bool(const char *text, size_t length)
 {
 	return (length == 4 && memcmp(text, "true", 4) == 0) ||
 		   (length == 5 && memcmp(text, "false", 5) == 0);
+}
+
+/* What a text must look like to stand for a value of the type; all others are free. */
+static const struct
+{
+	bool (*fits)(const char *text, size_t length);
+	const char *what;
+} text_types[] = {
+	[TYPE_INT64] = {text_is_integer, "an integer"},
+	[TYPE_BOOL] = {text_is_bool, "true or false"},
+	[TYPE_UUID] = {uuid_is_valid, "a UUID"},
+	[TYPE_JSON] = {NULL, NULL},
+};
+
+/* A parameter with bounds: too much is as much as there may be. */
+static bool
+take_bounded(const Reader *reader, const RouteParam *param, int64_t number)
+{
+	if (number < 1 || number > INT32_MAX)
+		return refuse(reader, PROBLEM_INVALID_ARGUMENT, "%s must be 1 to %lld", param->name,
+					  (long long) param->max);
+	buffer_append_int64(reader->texts, number > param->max ? param->max : number);
+	return true;
 }
 
 static bool
@@ -58,13 +90,25 @@ take_text(const Reader *reader, const RouteParam *param, const char *text, size_
 		return refuse(reader, PROBLEM_INVALID_UTF8, "%s is not valid UTF-8", param->name);
 	if (memchr(text, '\0', length))
 		return refuse(reader, PROBLEM_INVALID_ARGUMENT, "%s holds a NUL", param->name);
-	if (param->type == TYPE_INT64 && !parse_int64(text, length, &number))
-		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be an integer", param->name);
-	if (param->type == TYPE_UUID && !uuid_is_valid(text, length))
-		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be a UUID", param->name);
-	if (param->type == TYPE_BOOL && !text_is_bool(text, length))
-		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be true or false", param->name);
+	if (text_types[param->type].fits && !text_types[param->type].fits(text, length))
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be %s", param->name,
+					  text_types[param->type].what);
+	if (param->max > 0 && parse_int64(text, length, &number))
+		return take_bounded(reader, param, number);
 	buffer_append(reader->texts, text, length);
+	return true;
+}
+
+static bool
+take_element(const Reader *reader, const RouteParam *param, const json_t *element)
+{
+	if (param->type == TYPE_INT64S && json_is_integer(element))
+		pgarray_append_int64(reader->texts, json_integer_value(element));
+	else if (param->type == TYPE_TEXTS && json_is_string(element))
+		pgarray_append(reader->texts, json_string_value(element), json_string_length(element));
+	else
+		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must hold %s only", param->name,
+					  param->type == TYPE_TEXTS ? "strings" : "integers");
 	return true;
 }
 
@@ -77,9 +121,8 @@ take_array(const Reader *reader, const RouteParam *param, const json_t *array)
 	pgarray_begin(reader->texts);
 	json_array_foreach(array, index, element)
 	{
-		if (!json_is_string(element))
-			return refuse(reader, PROBLEM_WRONG_TYPE, "%s must hold strings only", param->name);
-		pgarray_append(reader->texts, json_string_value(element), json_string_length(element));
+		if (!take_element(reader, param, element))
+			return false;
 	}
 	pgarray_end(reader->texts);
 	return true;
@@ -92,7 +135,7 @@ append_dumped(const char *bytes, size_t length, void *texts)
 	return 0;
 }
 
-/* JSON_TRUE stands for both. */
+/* JSON_TRUE stands for both, and JSON_REAL for all numbers. */
 static const struct
 {
 	json_type json;
@@ -101,9 +144,12 @@ static const struct
 	[TYPE_TEXT] = {JSON_STRING, "a string"},
 	[TYPE_CLEARABLE] = {JSON_STRING, "a string or null"},
 	[TYPE_INT64] = {JSON_INTEGER, "an integer"},
+	[TYPE_NUMBER] = {JSON_REAL, "a number"},
 	[TYPE_BOOL] = {JSON_TRUE, "true or false"},
 	[TYPE_UUID] = {JSON_STRING, "a string"},
+	[TYPE_TIME] = {JSON_STRING, "a string"},
 	[TYPE_TEXTS] = {JSON_ARRAY, "an array of strings"},
+	[TYPE_INT64S] = {JSON_ARRAY, "an array of integers"},
 	[TYPE_JSON] = {JSON_OBJECT, "an object"},
 };
 
@@ -120,9 +166,23 @@ take_value(const Reader *reader, const RouteParam *param, const json_t *value)
 			   refuse(reader, PROBLEM_WRONG_TYPE, "%s cannot be taken", param->name);
 	if (json_is_boolean(value))
 		buffer_append_string(reader->texts, json_is_true(value) ? "true" : "false");
+	else if (json_is_real(value))
+		buffer_printf(reader->texts, "%.17g", json_real_value(value));
+	else if (param->max > 0)
+		return take_bounded(reader, param, json_integer_value(value));
 	else
 		buffer_append_int64(reader->texts, json_integer_value(value));
 	return true;
+}
+
+static bool
+value_fits(ParamType type, const json_t *value)
+{
+	json_type have = json_is_false(value) ? JSON_TRUE : json_typeof(value);
+
+	if (type == TYPE_NUMBER && have == JSON_INTEGER)
+		return true;
+	return have == body_types[type].json;
 }
 
 static bool
@@ -134,7 +194,7 @@ read_body_param(const Reader *reader, const RouteParam *param, bool *present)
 	*present = value && (!is_null || param->type == TYPE_CLEARABLE);
 	if (!*present || is_null)
 		return true;
-	if ((json_is_false(value) ? JSON_TRUE : json_typeof(value)) != body_types[param->type].json)
+	if (!value_fits(param->type, value))
 		return refuse(reader, PROBLEM_WRONG_TYPE, "%s must be %s", param->name,
 					  body_types[param->type].what);
 	return take_value(reader, param, value);
@@ -169,27 +229,51 @@ read_path_param(const Reader *reader, const RouteParam *param, bool *present)
 	return take_text(reader, param, reader->match->values[number], reader->match->lengths[number]);
 }
 
-/* What the client calls itself, cut to a sane length; nothing when it is not text. */
 static bool
-read_client_param(const Reader *reader, const RouteParam *param, bool *present)
+read_head_param(const Reader *reader, const RouteParam *param, bool *present)
 {
-	const char *client = reader->input->client;
-	size_t length = strlen(client);
+	Span value = head_find(reader->input->head, param->name);
 
-	(void) param;
-	if (length > CLIENT_INFO_MAX)
-		length = CLIENT_INFO_MAX;
-	*present = length > 0 && utf8_is_valid(client, length);
+	*present = value.length > 0;
+	return take_text(reader, param, value.start, value.length);
+}
+
+static bool
+read_agent_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	Span agent = head_find(reader->input->head, param->name);
+	size_t length = agent.length > AGENT_MAX ? AGENT_MAX : agent.length;
+
+	*present = length > 0 && utf8_is_valid(agent.start, length);
 	if (*present)
-		buffer_append(reader->texts, client, length);
+		buffer_append(reader->texts, agent.start, length);
+	return true;
+}
+
+static bool
+read_cookie_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	Span value = cookie_find(reader->input->head, param->name);
+
+	*present = value.length > 0;
+	return take_text(reader, param, value.start, value.length);
+}
+
+/* Whoever streams the body fills it in. */
+static bool
+read_file_param(const Reader *reader, const RouteParam *param, bool *present)
+{
+	(void) reader;
+	(void) param;
+	*present = false;
 	return true;
 }
 
 static bool (*const read_param[])(const Reader *, const RouteParam *, bool *) = {
-	[FROM_PATH] = read_path_param,
-	[FROM_QUERY] = read_query_param,
-	[FROM_BODY] = read_body_param,
-	[FROM_CLIENT] = read_client_param,
+	[FROM_PATH] = read_path_param,	 [FROM_QUERY] = read_query_param,
+	[FROM_BODY] = read_body_param,	 [FROM_HEAD] = read_head_param,
+	[FROM_AGENT] = read_agent_param, [FROM_COOKIE] = read_cookie_param,
+	[FROM_FILE] = read_file_param,
 };
 
 /* An empty body is an empty object, so that the answer names the missing field. */
@@ -265,8 +349,15 @@ read_params(const Reader *reader, const Route *route, PgParam *params)
 		offsets[i] = reader->texts->length;
 		if (!read_one(reader, param, &present[i]))
 			return false;
+		if (param->from == FROM_COOKIE && !present[i] && !present[i - 1])
+			return refuse(reader, PROBLEM_MISSING_FIELD, "%s is missing", param[-1].name);
 		if (param->required && !present[i])
 			return refuse(reader, PROBLEM_MISSING_FIELD, "%s is missing", param->name);
+		if (!present[i] && param->preset)
+		{
+			buffer_append_string(reader->texts, param->preset);
+			present[i] = true;
+		}
 		params[i].length = reader->texts->length - offsets[i];
 		buffer_append_char(reader->texts, '\0');
 	}

@@ -18,7 +18,7 @@ typedef struct ArgumentInput
 	const char *query; /* "name=value" decoded, each terminated, then an empty one */
 	const char *body;
 	size_t body_length;
-	const char *client; /* User-Agent */
+	const Head *head; /* fields and cookies */
 } ArgumentInput;
 
 /* The parameters of the statement; their texts live in `texts`. */

@@ -47,14 +47,11 @@ static const struct
 	{".txt", "text/plain; charset=utf-8"},
 };
 
-static const struct
-{
-	const char *extension; /* of the file on disk */
-	const char *name;	   /* in Accept-Encoding and Content-Encoding */
-} codings[ASSET_CODINGS] = {
-	[ASSET_PLAIN] = {"", NULL},
-	[ASSET_GZIP] = {".gz", "gzip"},
-	[ASSET_BROTLI] = {".br", "br"},
+/* Of the file on disk. */
+static const char *const extensions[CODING_COUNT] = {
+	[CODING_PLAIN] = "",
+	[CODING_GZIP] = ".gz",
+	[CODING_BROTLI] = ".br",
 };
 
 static bool
@@ -136,18 +133,18 @@ find(const Assets *assets, const char *path)
 
 /* The row of a name on disk: x.gz and x.br belong to x. */
 static Asset *
-row_of(Assets *assets, const char *path, AssetCoding *coding)
+row_of(Assets *assets, const char *path, Coding *coding)
 {
 	size_t length = strlen(path);
 	char *name;
 	Asset *row;
 
-	*coding = ASSET_PLAIN;
-	for (int i = ASSET_PLAIN + 1; i < ASSET_CODINGS; i++)
-		if (ends_with(path, codings[i].extension))
+	*coding = CODING_PLAIN;
+	for (int i = CODING_PLAIN + 1; i < CODING_COUNT; i++)
+		if (ends_with(path, extensions[i]))
 		{
-			*coding = (AssetCoding) i;
-			length -= strlen(codings[i].extension);
+			*coding = (Coding) i;
+			length -= strlen(extensions[i]);
 		}
 	name = xstrndup(path, length);
 	row = find(assets, name);
@@ -180,7 +177,7 @@ static void
 load_entry(Assets *assets, const char *name, const char *path, int depth)
 {
 	struct stat status;
-	AssetCoding coding;
+	Coding coding;
 	Asset *row;
 
 	if (stat(name, &status) != 0)
@@ -247,7 +244,7 @@ assets_free(Assets *assets)
 		return;
 	for (size_t i = 0; i < assets->count; i++)
 	{
-		for (int coding = 0; coding < ASSET_CODINGS; coding++)
+		for (int coding = 0; coding < CODING_COUNT; coding++)
 			free(assets->rows[i].bodies[coding].bytes);
 		free(assets->rows[i].path);
 	}
@@ -260,49 +257,16 @@ assets_find(const Assets *assets, const char *path)
 {
 	const Asset *asset = find(assets, strcmp(path, "/") == 0 ? "/index.html" : path);
 
-	return asset && asset->bodies[ASSET_PLAIN].bytes ? asset : NULL;
+	return asset && asset->bodies[CODING_PLAIN].bytes ? asset : NULL;
 }
 
-/* ";q=0", also written ";q=0.000". */
-static bool
-is_refusal(const char *parameter)
-{
-	if (!string_starts_with(parameter, ";q=0"))
-		return false;
-	parameter += strlen(";q=0");
-	return strchr(", ", parameter[strspn(parameter, ".0")]) != NULL;
-}
-
-/* Whether the list names the coding without refusing it by q=0 (RFC 9110, 12.5.3). */
-static bool
-accepts(const char *list, const char *coding)
-{
-	size_t length = strlen(coding);
-
-	for (const char *at = strstr(list, coding); at; at = strstr(at + 1, coding))
-	{
-		const char *after = at + length + strspn(at + length, " \t");
-		bool starts = at == list || strchr(", \t", at[-1]);
-
-		if (starts && (*after == '\0' || *after == ',' || (*after == ';' && !is_refusal(after))))
-			return true;
-	}
-	return false;
-}
-
-AssetCoding
+Coding
 asset_choose(const Asset *asset, const char *accept_encoding)
 {
-	for (int i = ASSET_CODINGS - 1; accept_encoding && i > ASSET_PLAIN; i--)
-		if (asset->bodies[i].bytes && accepts(accept_encoding, codings[i].name))
-			return (AssetCoding) i;
-	return ASSET_PLAIN;
-}
-
-const char *
-asset_coding_name(AssetCoding coding)
-{
-	return codings[coding].name;
+	for (int i = CODING_COUNT - 1; accept_encoding && i > CODING_PLAIN; i--)
+		if (asset->bodies[i].bytes && coding_is_accepted((Coding) i, accept_encoding))
+			return (Coding) i;
+	return CODING_PLAIN;
 }
 
 size_t

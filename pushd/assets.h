@@ -9,17 +9,10 @@
 #ifndef PARLEY_ASSETS_H
 #define PARLEY_ASSETS_H
 
+#include "coding.h"
 #include "util.h"
 
 typedef struct Assets Assets;
-
-typedef enum AssetCoding
-{
-	ASSET_PLAIN,
-	ASSET_GZIP,
-	ASSET_BROTLI,
-	ASSET_CODINGS
-} AssetCoding;
 
 typedef struct AssetBody
 {
@@ -33,7 +26,7 @@ typedef struct Asset
 	char *path; /* "/assets/index-4f3a9c21.js" */
 	const char *content_type;
 	bool immutable; /* the name holds a hash of the contents */
-	AssetBody bodies[ASSET_CODINGS];
+	AssetBody bodies[CODING_COUNT];
 } Asset;
 
 /*
@@ -47,8 +40,7 @@ void assets_free(Assets *assets); /* NULL is fine */
 const Asset *assets_find(const Assets *assets, const char *path);
 
 /* The best body for an Accept-Encoding header (NULL: none was sent). */
-AssetCoding asset_choose(const Asset *asset, const char *accept_encoding);
-const char *asset_coding_name(AssetCoding coding); /* NULL for plain */
+Coding asset_choose(const Asset *asset, const char *accept_encoding);
 
 size_t assets_count(const Assets *assets);
 

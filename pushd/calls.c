@@ -44,7 +44,7 @@ append_line(Buffer *to, const char *json, size_t length)
 static void
 answer_result(const Running *running, const PgReply *reply)
 {
-	bool has_value = running->route->answer == ANSWER_JSON && !pgreply_is_null(reply, 0, 0);
+	bool has_value = route_answers_json(running->route) && !pgreply_is_null(reply, 0, 0);
 	Buffer text = BUFFER_EMPTY;
 
 	buffer_append_string(&text, "{\"type\":\"result\",\"id\":");

@@ -40,6 +40,11 @@ typedef struct Config
 	int64_t ring_bytes;		   /* of recent events */
 	int64_t ring_conversation_bytes;
 	int64_t max_frame_bytes;			 /* one WebSocket message of a client */
+	int64_t max_sync_bytes;		  /* the same of POST /sync */
+	int64_t max_attachment_bytes; /* one upload */
+	int64_t rest_quota_percent;	  /* of the limits in quota.h; 0: none */
+	int64_t secure_cookies;		  /* whether a proxy in front of us speaks TLS: 0 or 1 */
+	int64_t lock_timeout_ms;
 	int64_t max_body_bytes;				 /* one REST request */
 	int64_t max_outbox_bytes;			 /* unsent bytes per WebSocket connection */
 	int64_t max_connections;			 /* WebSocket and HTTP together */

@@ -13,13 +13,12 @@
 #define PARLEY_HTTP_H
 
 #include "admission.h"
-#include "assets.h"
+#include "dispatch.h"
 #include "forwarded.h"
 #include "handshake.h"
 #include "loop.h"
 #include "pgpool.h"
 #include "problem.h"
-#include "routes.h"
 #include "timerwheel.h"
 #include "util.h"
 
@@ -39,16 +38,12 @@ typedef struct HttpOptions
 {
 	Loop *loop;
 	TimerWheel *wheel;
-	RouteServices services;
-	const Assets *assets; /* or NULL */
-	Admission *admission;
+	RequestOptions request;		/* but on_progress and draining, which are Http's own */
 	const AddressList *trusted; /* proxies */
 	ForwardedForm forwarded;	/* FORWARDED_PROXY_PROTOCOL is not the business of HTTP */
 	bool redirects;				/* every request, to https_port */
 	int https_port;
-	int64_t hsts_s;			 /* 0: no Strict-Transport-Security */
 	int64_t head_timeout_ms; /* from its first byte on */
-	size_t max_body_bytes;
 	HandshakeRules handshake;
 	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
 	void *arg;
@@ -56,8 +51,8 @@ typedef struct HttpOptions
 
 Http *http_create(const HttpOptions *options) MUST_CHECK;
 
-/* For requests from now on.  The strings are kept. */
-void http_configure(Http *http, size_t max_body_bytes, const HandshakeRules *handshake);
+/* For requests from now on: the limits and the origins.  The strings are kept. */
+void http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake);
 
 /* Drops all connections; the memory of each goes when libuv has closed its handle. */
 void http_free(Http *http);

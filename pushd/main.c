@@ -24,9 +24,11 @@
 #include "loop.h"
 #include "metrics.h"
 #include "notify.h"
+#include "openapi.h"
 #include "pgpool.h"
 #include "positions.h"
 #include "presence.h"
+#include "quota.h"
 #include "ring.h"
 #include "server.h"
 #include "session.h"
@@ -64,6 +66,8 @@ typedef struct Daemon
 	ListenFeed *listen;
 	Ws *ws;
 	Server *server;
+	Quota *quota;
+	Buffer openapi;
 	AddressList trusted;
 	AddressList metrics_access;
 	Canary *canary;
@@ -347,7 +351,8 @@ start_database(Daemon *daemon)
 							 .size = (int) config->pool_size,
 							 .queue = (int) config->pool_queue,
 							 .wait_ms = config->pool_wait_ms,
-							 .statement_timeout_ms = config->statement_timeout_ms};
+							 .statement_timeout_ms = config->statement_timeout_ms,
+							 .lock_timeout_ms = config->lock_timeout_ms};
 
 	daemon->pool = pgpool_create(daemon->loop, daemon->wheel, &options);
 	options.size = (int) config->login_pool_size;
@@ -369,29 +374,49 @@ start_database(Daemon *daemon)
 		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
 }
 
+static RequestOptions
+request_options(const Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+
+	return (
+		RequestOptions){.services = {.pool = daemon->pool,
+									 .login_pool = daemon->login_pool,
+									 .feed = daemon->feed,
+									 .canary = daemon->canary,
+									 .metrics_access = &daemon->metrics_access,
+									 .draining = &daemon->draining},
+						.assets = daemon->assets,
+						.admission = daemon->admission,
+						.quota = daemon->quota,
+						.allowed_origins = config->allowed_origins,
+						.hsts_s = daemon->tls ? config->hsts_s : 0,
+						.secure_cookies = daemon->tls || config->secure_cookies,
+						.max_body_bytes = (size_t) config->max_body_bytes,
+						.max_sync_bytes = (size_t) config->max_sync_bytes,
+						.max_attachment_bytes = (size_t) config->max_attachment_bytes,
+						.document = {(const char *) daemon->openapi.data, daemon->openapi.length}};
+}
+
 static bool
 start_server(Daemon *daemon, Buffer *why)
 {
 	const Config *config = &daemon->config;
-	ServerOptions options = {.listen = {.address = config->listen_address,
-										.port = config->listen_port},
-							 .redirect_port = daemon->tls ? config->redirect_port : 0,
-							 .tls = daemon->tls,
-							 .http = {.loop = daemon->loop,
-									  .wheel = daemon->wheel,
-									  .admission = daemon->admission,
-									  .trusted = &daemon->trusted,
-									  .forwarded = (ForwardedForm) config->client_address,
-									  .hsts_s = daemon->tls ? config->hsts_s : 0,
-									  .services = {.pool = daemon->pool,
-												   .login_pool = daemon->login_pool,
-												   .feed = daemon->feed,
-												   .canary = daemon->canary,
-												   .metrics_access = &daemon->metrics_access,
-												   .draining = &daemon->draining},
-									  .assets = daemon->assets,
-									  .max_body_bytes = (size_t) config->max_body_bytes,
-									  .handshake = handshake_rules(config)}};
+	ServerOptions options;
+
+	openapi_write(&daemon->openapi);
+	daemon->quota = quota_create(config->rest_quota_percent);
+	options =
+		(ServerOptions){.listen = {.address = config->listen_address, .port = config->listen_port},
+						.redirect_port = daemon->tls ? config->redirect_port : 0,
+						.tls = daemon->tls,
+						.http = {.loop = daemon->loop,
+								 .wheel = daemon->wheel,
+								 .trusted = &daemon->trusted,
+								 .forwarded = (ForwardedForm) config->client_address,
+								 .head_timeout_ms = config->request_timeout_s * 1000,
+								 .request = request_options(daemon),
+								 .handshake = handshake_rules(config)}};
 
 	daemon->ws = ws_create(&(WsOptions){.loop = daemon->loop,
 										.sessions = daemon->sessions,
@@ -430,13 +455,14 @@ apply_limits(Daemon *daemon)
 	SessionLimits sessions = session_limits(config);
 	AdmissionLimits admission = admission_limits(daemon);
 	HandshakeRules handshake = handshake_rules(config);
+	RequestOptions request = request_options(daemon);
 
 	log_set_level((LogLevel) config->log_level);
 	log_set_format((LogFormat) config->log_format);
 	read_networks(daemon);
 	sessions_set_limits(daemon->sessions, &sessions);
 	admission_set_limits(daemon->admission, &admission);
-	server_configure(daemon->server, (size_t) config->max_body_bytes, &handshake);
+	server_configure(daemon->server, &request, &handshake);
 	ws_set_max_frame_bytes(daemon->ws, (size_t) config->max_frame_bytes);
 	canary_set_period(daemon->canary, config->canary_s * 1000);
 }

@@ -665,8 +665,9 @@ open_conn(PgPool *pool, PoolConn *conn, int number)
 {
 	char *name = xasprintf("pool %d", number);
 	/* JIT compilation costs more than any statement of ours. */
-	char *settings = xasprintf("-c statement_timeout=%lld -c jit=off",
-							   (long long) pool->options.statement_timeout_ms);
+	char *settings = xasprintf("-c statement_timeout=%lld -c lock_timeout=%lld -c jit=off",
+							   (long long) pool->options.statement_timeout_ms,
+							   (long long) pool->options.lock_timeout_ms);
 	PgConnOptions options = {name, pool->options.conninfo, settings, false};
 
 	conn->pool = pool;
@@ -794,6 +795,14 @@ pgreply_message(const PgReply *reply)
 	bool from_server = reply->outcome == PG_ERROR && reply->result;
 
 	return from_server ? error_field(reply->result, PG_DIAG_MESSAGE_PRIMARY) : reply->message;
+}
+
+const char *
+pgreply_detail(const PgReply *reply)
+{
+	bool from_server = reply->outcome == PG_ERROR && reply->result;
+
+	return from_server ? error_field(reply->result, PG_DIAG_MESSAGE_DETAIL) : "";
 }
 
 int

@@ -60,6 +60,7 @@ typedef struct PgPoolOptions
 	int queue;					  /* requests that may wait */
 	int64_t wait_ms;			  /* how long they may */
 	int64_t statement_timeout_ms; /* per statement, enforced by the server */
+	int64_t lock_timeout_ms;	  /* per lock, likewise; 0: none but that */
 } PgPoolOptions;
 
 /* `options` is copied. Connects from the first turn of the loop on, and for ever. */
@@ -104,6 +105,9 @@ bool pgreply_ok(const PgReply *reply);
  */
 const char *pgreply_sqlstate(const PgReply *reply);
 const char *pgreply_message(const PgReply *reply);
+
+/* The DETAIL of an error of the server, else "". */
+const char *pgreply_detail(const PgReply *reply);
 
 /* 0 unless PG_OK. */
 int pgreply_rows(const PgReply *reply);

@@ -143,7 +143,8 @@ probe_metrics(const RouteServices *services, RouteLocal *answer)
 	{
 		answer->status = 403;
 		answer->content_type = "application/problem+json";
-		problem_write(answer->body, PROBLEM_FORBIDDEN, "metrics-access does not list this address");
+		problem_write(answer->body, PROBLEM_FORBIDDEN, "metrics-access does not list this address",
+					  answer->request_name);
 		return;
 	}
 	vitals_collect();

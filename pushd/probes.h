@@ -28,6 +28,7 @@ typedef struct RouteLocal
 	const char *content_type;
 	Buffer *body;
 	const Address *client;
+	const char *request_name;
 } RouteLocal;
 
 void probe_livez(const RouteServices *services, RouteLocal *answer);

@@ -29,7 +29,7 @@ static const struct
 	{"23", PROBLEM_INVALID_ARGUMENT},	  /* integrity constraint violation */
 	{"40001", PROBLEM_CONFLICT_RETRY},	  /* serialization_failure */
 	{"40P01", PROBLEM_CONFLICT_RETRY},	  /* deadlock_detected */
-	{"55P03", PROBLEM_CONFLICT_RETRY},	  /* lock_not_available */
+	{"55P03", PROBLEM_CONVERSATION_BUSY}, /* lock_not_available: see lock-timeout-ms */
 	{"57014", PROBLEM_TIMEOUT},			  /* query_canceled */
 	{"57P0", PROBLEM_UNAVAILABLE},		  /* shutdown, crash, starting up */
 	{"53", PROBLEM_UNAVAILABLE},		  /* insufficient resources */
@@ -86,7 +86,7 @@ append_member(Buffer *to, const char *name, const char *value)
 }
 
 void
-problem_write(Buffer *to, ProblemId id, const char *detail)
+problem_write(Buffer *to, ProblemId id, const char *detail, const char *request_name)
 {
 	const Problem *problem = &problems[id];
 
@@ -95,7 +95,7 @@ problem_write(Buffer *to, ProblemId id, const char *detail)
 	buffer_printf(to, ",\"status\":%d", problem->status);
 	append_member(to, "code", problem->code);
 	append_member(to, "detail", detail);
-	buffer_append_char(to, '}');
+	buffer_printf(to, ",\"instance\":\"request:%s\"}", request_name);
 }
 
 void

@@ -29,6 +29,7 @@
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "The request took too long to arrive") \
 	X(PAYLOAD_TOO_LARGE, 413, "payload_too_large", "The body is too large") \
 	X(FRAME_TOO_LARGE, 413, "frame_too_large", "The frame is too large") \
+	X(RANGE_NOT_SATISFIABLE, 416, "range_not_satisfiable", "The file has no such part") \
 	X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "The body must be application/json") \
 	X(MISSING_FIELD, 422, "missing_field", "A required field is missing") \
 	X(WRONG_TYPE, 422, "wrong_type", "A field has the wrong type") \
@@ -79,8 +80,11 @@ bool problem_is_passing(ProblemId id);
  */
 const char *problem_detail(ProblemId id, const char *sqlstate, const char *message);
 
-/* {"type":"about:blank","title":…,"status":…,"code":…,"detail":…} */
-void problem_write(Buffer *to, ProblemId id, const char *detail);
+/*
+ * {"type":"about:blank","title":…,"status":…,"code":…,"detail":…,"instance":…}; the instance
+ * is a name for this very event, "request:" and the id of the request.
+ */
+void problem_write(Buffer *to, ProblemId id, const char *detail, const char *request_name);
 
 /* {"type":"error","id":…,"code":…,"message":…}; `id` NULL becomes null. */
 void problem_write_frame(Buffer *to, ProblemId id, const char *request_id, const char *message);

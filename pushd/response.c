@@ -13,6 +13,7 @@ static const char *const policies[] = {
 	[RESPONSE_ASSET] =
 		"default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; "
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+	[RESPONSE_FILE] = "default-src 'none'; sandbox; frame-ancestors 'none'",
 };
 
 /* RFC 9110, section 15. */
@@ -24,6 +25,7 @@ static const struct
 	{200, "OK"},
 	{201, "Created"},
 	{204, "No Content"},
+	{206, "Partial Content"},
 	{304, "Not Modified"},
 	{308, "Permanent Redirect"},
 	{400, "Bad Request"},
@@ -35,6 +37,7 @@ static const struct
 	{409, "Conflict"},
 	{413, "Content Too Large"},
 	{415, "Unsupported Media Type"},
+	{416, "Range Not Satisfiable"},
 	{422, "Unprocessable Content"},
 	{426, "Upgrade Required"},
 	{429, "Too Many Requests"},
@@ -87,6 +90,22 @@ response_end(Response *response, const uint8_t *bytes, size_t length, bool is_he
 	buffer_append_string(&response->head, "\r\n");
 	response->bytes = bytes;
 	response->length = is_head ? 0 : length;
+	response->written = 0;
+}
+
+void
+response_close(Response *response)
+{
+	response->head.length -= 2; /* the empty line */
+	buffer_append_string(&response->head, "connection: close\r\n\r\n");
+}
+
+void
+response_go_on(Response *response, const uint8_t *bytes, size_t length)
+{
+	buffer_reset(&response->head);
+	response->bytes = bytes;
+	response->length = length;
 	response->written = 0;
 }
 

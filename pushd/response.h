@@ -22,7 +22,8 @@ typedef struct Response
 typedef enum ResponsePolicy
 {
 	RESPONSE_API,
-	RESPONSE_ASSET
+	RESPONSE_ASSET,
+	RESPONSE_FILE /* somebody's, and not to be trusted */
 } ResponsePolicy;
 
 /* The status line and the fields of every answer.  Append others to `head`. */
@@ -31,6 +32,12 @@ void response_begin(Response *response, int status, ResponsePolicy policy);
 /* Ends the head.  For HEAD the length is told and the bytes are not sent. */
 void response_end(Response *response, const uint8_t *bytes, size_t length, bool is_head,
 				  bool close);
+
+/* Has the connection end with the answer, of which nothing is sent yet. */
+void response_close(Response *response);
+
+/* All is sent so far; these bytes come next. */
+void response_go_on(Response *response, const uint8_t *bytes, size_t length);
 
 typedef enum ResponseProgress
 {

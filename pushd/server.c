@@ -53,7 +53,7 @@ on_destroy(Server *server, struct lws *wsi)
 	server->websockets--;
 	server->adoption_failed = client == NULL;
 	if (client)
-		admission_leave(server->options.http.admission, client);
+		admission_leave(server->options.http.request.admission, client);
 	free(client);
 }
 
@@ -112,7 +112,7 @@ create_entrance(Server *server, Http *http, Tls *tls)
 	return entrance_create(&(EntranceOptions){
 		.loop = options->loop,
 		.wheel = options->wheel,
-		.admission = options->admission,
+		.admission = options->request.admission,
 		.trusted = options->trusted,
 		.proxy_protocol = options->forwarded == FORWARDED_PROXY_PROTOCOL,
 		.tls = tls,
@@ -144,7 +144,7 @@ on_upgrade(void *arg, const HttpUpgrade *upgrade)
 		(void) map_put(&server->places, (int64_t) (intptr_t) wsi,
 					   xmemdup(&upgrade->client, sizeof(upgrade->client)));
 	else
-		admission_leave(server->options.http.admission, &upgrade->client);
+		admission_leave(server->options.http.request.admission, &upgrade->client);
 	secure_zero(head.data, head.length);
 	buffer_free(&head);
 }
@@ -159,7 +159,7 @@ listen_to_redirect(Server *server, Buffer *why)
 	listen.port = server->options.redirect_port;
 	http.redirects = true;
 	http.https_port = server_port(server);
-	http.hsts_s = 0;
+	http.request.hsts_s = 0;
 	server->redirect = http_create(&http);
 	server->redirect_entrance = create_entrance(server, server->redirect, NULL);
 	server->redirect_listener =
@@ -177,9 +177,9 @@ server_listen(Server *server, Buffer *why)
 }
 
 void
-server_configure(Server *server, size_t max_body_bytes, const HandshakeRules *handshake)
+server_configure(Server *server, const RequestOptions *request, const HandshakeRules *handshake)
 {
-	http_configure(server->http, max_body_bytes, handshake);
+	http_configure(server->http, request, handshake);
 }
 
 int

@@ -33,7 +33,8 @@ Server *server_create(const ServerOptions *options, Buffer *why) MUST_CHECK;
 bool server_listen(Server *server, Buffer *why) MUST_CHECK;
 
 /* See http_configure(). */
-void server_configure(Server *server, size_t max_body_bytes, const HandshakeRules *handshake);
+void server_configure(Server *server, const RequestOptions *request,
+					  const HandshakeRules *handshake);
 
 /* 0 when not listening. */
 int server_port(const Server *server);

@@ -243,6 +243,19 @@ buffer_append_json(Buffer *buffer, const char *text, size_t length)
 }
 
 void
+buffer_append_percent(Buffer *buffer, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+		bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+					 (c != '\0' && strchr("-_.~", c));
+
+		buffer_printf(buffer, plain ? "%c" : "%%%02X", c);
+	}
+}
+
+void
 buffer_consume(Buffer *buffer, size_t length)
 {
 	if (length == 0)

@@ -74,6 +74,9 @@ void buffer_printf(Buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
  * else goes through as it is (so valid UTF-8 stays valid). */
 void buffer_append_json(Buffer *buffer, const char *text, size_t length);
 
+/* Percent-encoded but for letters, digits, "-", "_", "." and "~" (RFC 3986). */
+void buffer_append_percent(Buffer *buffer, const char *text, size_t length);
+
 /* Drops `length` bytes at the front. */
 void buffer_consume(Buffer *buffer, size_t length);
 

@@ -83,7 +83,8 @@ subtest login => sub {
 	my $unknown = $nobody->post('/auth/login', { login => 'mallet', password => 'wrong horse' });
 	refuses $wrong,   401, 'invalid_credentials', 'wrong password';
 	refuses $unknown, 401, 'invalid_credentials', 'unknown user';
-	is $wrong->body, $unknown->body, 'which of the two is not told';
+	my ($first, $second) = map { s/"instance":"request:\K[^"]+//r } $wrong->body, $unknown->body;
+	is $first, $second, 'which of the two is not told';
 	refuses $nobody->post('/auth/login', { login => 'alice' }), 422, 'missing_field', 'no password';
 };
 
@@ -328,9 +329,9 @@ subtest 'no such thing' => sub {
 	refuses $alice->call(GET => 'root:/api/v2/auth/me'), 404, 'not_found', 'version';
 	my $refused = $alice->delete('/auth/profile');
 	refuses $refused, 405, 'method_not_allowed', 'DELETE profile';
-	is $refused->header('Allow'), 'GET, HEAD', 'what is allowed';
+	is $refused->header('Allow'), 'GET, HEAD, OPTIONS', 'what is allowed';
 	is $alice->call(PUT => "/conversations/$team/messages", body => {})->header('Allow'),
-	  'GET, HEAD, POST', 'what else is allowed';
+	  'GET, HEAD, POST, OPTIONS', 'what else is allowed';
 	my $head = $alice->call(HEAD => '/auth/me');
 	is $head->status, 200, 'HEAD';
 	is $head->body, '', 'HEAD has no body';
@@ -342,7 +343,8 @@ subtest 'the daemon itself' => sub {
 	my $metrics = $nobody->call(GET => 'root:/metrics');
 	is $metrics->status, 200, 'metrics';
 	like $metrics->body, qr/^parley_\w+ \d/m, 'metrics in the text format';
-	is $alice->get('/auth/me')->header('Cache-Control'), 'no-store', 'nobody keeps an answer';
+	is $alice->get('/auth/me')->header('Cache-Control'), 'private, no-cache', 'nobody keeps what is mine unasked';
+	is $alice->get('/auth/sessions')->header('Cache-Control'), 'no-store', 'nobody keeps an answer';
 	is $alice->get('/auth/me')->header('X-Content-Type-Options'), 'nosniff', 'nobody guesses a type';
 	refuses $nobody->call(GET => 'root:/ws'), 426, 'upgrade_required', 'GET /ws';
 };

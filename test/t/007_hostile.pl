@@ -278,7 +278,6 @@ subtest 'HTTP' => sub {
 		'TRACE'                => "TRACE /livez HTTP/1.1\r\n$host\r\n",
 		'CONNECT'              => "CONNECT localhost:5432 HTTP/1.1\r\n$host\r\n",
 		'PATCH'                => "PATCH /api/v1/auth/me HTTP/1.1\r\n$host${auth}Content-Length: 2\r\n\r\n{}",
-		'OPTIONS'              => "OPTIONS /api/v1/auth/me HTTP/1.1\r\n$host\r\n",
 		'lower case'           => "get /livez HTTP/1.1\r\n$host\r\n",
 		'no path'              => "GET HTTP/1.1\r\n$host\r\n",
 		'no version'           => "GET /livez\r\n$host\r\n",

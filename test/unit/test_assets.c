@@ -65,13 +65,13 @@ test_codings(const Assets *assets)
 	const Asset *code = assets_find(assets, "/app-4F3A9C21.js");
 	const Asset *page = assets_find(assets, "/");
 
-	is_number(asset_choose(code, "gzip, deflate, br"), ASSET_BROTLI, "the best that is taken");
-	is_number(asset_choose(code, "gzip"), ASSET_GZIP, "the other one");
-	is_number(asset_choose(code, "br;q=0, gzip;q=0.5"), ASSET_GZIP, "one that is refused");
-	is_number(asset_choose(code, "brx"), ASSET_PLAIN, "a name that only begins so");
-	is_number(asset_choose(code, ""), ASSET_PLAIN, "none");
-	is_number(asset_choose(code, NULL), ASSET_PLAIN, "no header");
-	is_number(asset_choose(page, "br"), ASSET_PLAIN, "a file that has none");
+	is_number(asset_choose(code, "gzip, deflate, br"), CODING_BROTLI, "the best that is taken");
+	is_number(asset_choose(code, "gzip"), CODING_GZIP, "the other one");
+	is_number(asset_choose(code, "br;q=0, gzip;q=0.5"), CODING_GZIP, "one that is refused");
+	is_number(asset_choose(code, "brx"), CODING_PLAIN, "a name that only begins so");
+	is_number(asset_choose(code, ""), CODING_PLAIN, "none");
+	is_number(asset_choose(code, NULL), CODING_PLAIN, "no header");
+	is_number(asset_choose(page, "br"), CODING_PLAIN, "a file that has none");
 }
 
 int

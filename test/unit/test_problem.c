@@ -52,10 +52,11 @@ test_writing(void)
 {
 	Buffer text = BUFFER_EMPTY;
 
-	problem_write(&text, PROBLEM_NOT_FOUND, "no \"x\"");
+	problem_write(&text, PROBLEM_NOT_FOUND, "no \"x\"", "r1");
 	is_text(buffer_cstring(&text),
 			"{\"type\":\"about:blank\",\"title\":\"There is nothing at this address\","
-			"\"status\":404,\"code\":\"not_found\",\"detail\":\"no \\\"x\\\"\"}",
+			"\"status\":404,\"code\":\"not_found\",\"detail\":\"no \\\"x\\\"\","
+			"\"instance\":\"request:r1\"}",
 			"problem details");
 	buffer_reset(&text);
 	problem_write_frame(&text, PROBLEM_INTERNAL, NULL, "sorry");

@@ -42,7 +42,8 @@ test_matching(void)
 static bool
 reads(const char *query, const char *body)
 {
-	ArgumentInput input = {query, body, strlen(body), "test"};
+	static Head head;
+	ArgumentInput input = {query, body, strlen(body), &head};
 
 	return arguments_read(&match, &input, &arguments, &refusal);
 }

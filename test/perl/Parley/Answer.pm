@@ -95,7 +95,8 @@ our %SHAPES = (
 		title  => 'text',
 		status => 'int',
 		code   => 'text',
-		detail => 'text'
+		detail => 'text',
+		instance => 'text'
 	});
 $SHAPES{member} = { %{ $SHAPES{user} }, role => 'text', muted_until => 'null' };
 $SHAPES{grant}  = {

@@ -90,6 +90,8 @@ on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t leng
 	ParleyEvent header;
 	bool messages = false;
 
+	if (chunk->events > 1)
+		sessions_cork(daemon->sessions);
 	while (length > 0 && parley_get_event(events, length, &header))
 	{
 		size_t size = PARLEY_EVENT_HEADER_SIZE + header.length;
@@ -106,6 +108,7 @@ on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t leng
 		events += size;
 		length -= size;
 	}
+	sessions_uncork(daemon->sessions);
 	if (length > 0)
 		log_error("feed: %zu bytes at the end of a chunk are not an event", length);
 	if (messages)

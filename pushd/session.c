@@ -26,6 +26,8 @@ struct Sessions
 	LoginOptions login;
 	bool streaming;
 	ListNode sessions;
+	bool corked;
+	ListNode corked_sessions; /* Session.corked */
 	size_t count;
 	uint64_t last_id;
 	Event *joint; /* scratch */
@@ -37,6 +39,7 @@ struct Session
 {
 	HubConnection connection;
 	ListNode node;
+	ListNode corked; /* has something that waits for sessions_uncork() */
 	Sessions *owner;
 	const SessionTransport *transport;
 	void *socket;
@@ -128,6 +131,7 @@ enter_closed(Session *session)
 	outbox_clear(&session->outbox);
 	session->socket = NULL;
 	list_remove(&session->node);
+	list_remove(&session->corked);
 	session->owner->count--;
 	metric_add(METRIC_CONNECTIONS, -1);
 	count_close(session);
@@ -205,6 +209,39 @@ write_frame(Session *session, Event *event)
 	return false;
 }
 
+/* Writes what waits, as far as the socket takes it; whether that was anything. */
+static bool
+drain_outbox(Session *session)
+{
+	bool any = false;
+
+	while (!session->transport->is_choked(session->socket))
+	{
+		Event *frame = outbox_next(&session->outbox, session->owner->joint);
+		bool written;
+
+		if (!frame)
+			return any;
+		written = write_frame(session, frame);
+		event_unref(frame);
+		if (!written)
+			return any;
+		any = true;
+	}
+	session->transport->want_writable(session->socket);
+	return any;
+}
+
+/* More than a frame of it goes out at once: what a client takes must not overflow. */
+static void
+send_later(Session *session, const Event *event)
+{
+	if (session->outbox.bytes + event->length > OUTBOX_JOINT_BYTES)
+		(void) drain_outbox(session);
+	list_remove(&session->corked);
+	list_push_back(&session->owner->corked_sessions, &session->corked);
+}
+
 static void
 session_send(Session *session, Event *event)
 {
@@ -212,7 +249,9 @@ session_send(Session *session, Event *event)
 
 	if (session->state >= SESSION_CLOSING)
 		return;
-	if (outbox_is_empty(&session->outbox) && !transport->is_choked(session->socket))
+	if (session->owner->corked)
+		send_later(session, event);
+	else if (outbox_is_empty(&session->outbox) && !transport->is_choked(session->socket))
 	{
 		write_frame(session, event);
 		return;
@@ -220,7 +259,8 @@ session_send(Session *session, Event *event)
 	switch (outbox_put(&session->outbox, event, session->owner->options.limits.max_outbox_bytes))
 	{
 		case OUTBOX_QUEUED:
-			transport->want_writable(session->socket);
+			if (!session->owner->corked)
+				transport->want_writable(session->socket);
 			break;
 		case OUTBOX_LEFT_OUT:
 		case OUTBOX_DROPPED:
@@ -269,29 +309,30 @@ session_guard(const Session *session)
 	return session->guard;
 }
 
+/* A client that takes what had to wait is alive. */
 void
 session_writable(Session *session)
 {
-	Event *frame;
+	session->heard |= drain_outbox(session);
+	if (session->guard && session->outbox.count == 0 &&
+		!session->transport->is_choked(session->socket))
+		session->guard->drained(session->guard);
+}
 
-	while (!session->transport->is_choked(session->socket))
-	{
-		bool written;
+void
+sessions_cork(Sessions *sessions)
+{
+	sessions->corked = true;
+}
 
-		frame = outbox_next(&session->outbox, session->owner->joint);
-		if (!frame)
-		{
-			if (session->guard)
-				session->guard->drained(session->guard);
-			return;
-		}
-		written = write_frame(session, frame);
-		event_unref(frame);
-		if (!written)
-			return;
-		session->heard = true; /* it takes what it gets */
-	}
-	session->transport->want_writable(session->socket);
+void
+sessions_uncork(Sessions *sessions)
+{
+	ListNode *node;
+
+	sessions->corked = false;
+	while ((node = list_pop_front(&sessions->corked_sessions)))
+		(void) drain_outbox(list_entry(node, Session, corked));
 }
 
 bool
@@ -649,6 +690,7 @@ sessions_open(Sessions *sessions, const SessionTransport *transport, void *socke
 	timer_init(&session->deadline, on_deadline);
 	timer_init(&session->heartbeat, on_heartbeat);
 	list_init(&session->node);
+	list_init(&session->corked);
 	list_push_back(&sessions->sessions, &session->node);
 	sessions->count++;
 	metric_add(METRIC_CONNECTIONS, 1);
@@ -725,6 +767,7 @@ sessions_create(const SessionsOptions *options)
 	sessions->login = (LoginOptions){options->pool, options->hub, &login_handlers};
 	sessions->joint = event_joint(OUTBOX_JOINT_BYTES);
 	list_init(&sessions->sessions);
+	list_init(&sessions->corked_sessions);
 	return sessions;
 }
 

@@ -123,6 +123,13 @@ void sessions_set_feed(Sessions *sessions, bool streaming);
  */
 void sessions_drain(Sessions *sessions, int64_t over_ms);
 
+/*
+ * Between the two, events are kept until the end, so that all that one commit has for a
+ * client goes out as one frame.
+ */
+void sessions_cork(Sessions *sessions);
+void sessions_uncork(Sessions *sessions);
+
 void sessions_close_all(Sessions *sessions, SessionClose why);
 size_t sessions_count(const Sessions *sessions);
 

@@ -123,6 +123,37 @@ test_outbox(void)
 }
 
 static void
+test_cork(void)
+{
+	Socket one = {.reading = true};
+	Socket two = {.reading = true};
+	Session *first = sessions_open(sessions, &transport, &one, 0);
+	Session *second = sessions_open(sessions, &transport, &two, 0);
+
+	sessions_cork(sessions);
+	say(first, "{1}");
+	say(second, "{2}");
+	say(first, "{3}");
+	ok(one.writes == 0 && two.writes == 0, "a corked session writes nothing");
+	session_closed(second);
+	sessions_uncork(sessions);
+	ok(one.writes == 1 && strcmp(one.last, "{1}\n{3}") == 0, "then all of it in one frame");
+	is_number(two.writes, 0, "and nothing to a socket that has gone");
+	say(first, "{4}");
+	is_text(one.last, "{4}", "then it is direct again");
+
+	one.choked = true;
+	sessions_cork(sessions);
+	say(first, "{5}");
+	sessions_uncork(sessions);
+	ok(one.writes == 2 && one.wishes > 0, "a choked one is asked for");
+	one.choked = false;
+	session_writable(first);
+	is_text(one.last, "{5}", "and written when it is free");
+	session_closed(first);
+}
+
+static void
 test_overflow(void)
 {
 	Socket socket = {.choked = true};
@@ -254,6 +285,7 @@ main(void)
 															 .heartbeat_ms = 30000,
 															 .max_outbox_bytes = OUTBOX_BYTES}});
 	test_outbox();
+	test_cork();
 	test_overflow();
 	test_close();
 	test_deadlines();

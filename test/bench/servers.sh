@@ -56,7 +56,8 @@ start_pushd()
 		daemon_is_built=1
 	fi
 	pushd_port=$(free_port)
-	PARLEY_DATABASE=$(conninfo parley_pushd) PARLEY_LISTEN_PORT=$pushd_port \
+	PARLEY_MAX_CONNECTIONS_PER_ADDRESS=0 PARLEY_MAX_LOGINS_PER_MINUTE=0 \
+		PARLEY_DATABASE=$(conninfo parley_pushd) PARLEY_LISTEN_PORT=$pushd_port \
 		PARLEY_LOG_LEVEL=warn "${as_owner[@]}" setpriv --pdeathsig TERM \
 		"$place/stage/bin/parley-pushd" >>"$place/log/parley-pushd.log" 2>&1 </dev/null &
 	pushd_pid=$!

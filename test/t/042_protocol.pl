@@ -46,7 +46,7 @@ same \@requests, [ $frame_types =~ /\{"(\w+)"/g ], 'frames of the client';
 my ($kinds) = slurp_file("$root/extension/wire.h") =~ /PARLEY_EVENTS\(X\)(.*?)\n\n/s;
 my %answers;    # but for those that pushd keeps to itself
 $answers{$_} = 1 for grep { !/^(session|canary)$/ } $kinds =~ /'\w', "(\w+)"/g;
-$answers{$_} = 1 for join('', map { $pushd{$_} } sort keys %pushd) =~ /\{\\"type\\":\\"(\w+)\\"/g;
+$answers{$_} = 1 for join('', map { $pushd{$_} // $extension{$_} } grep { !/openapi|shapes/ } keys %pushd, keys %extension) =~ /\{\\"type\\":\\"(\w+)\\"/g;
 same [ map { $_->[0] } table('| type | when |') ], [ keys %answers ], 'frames of the server';
 
 my ($methods) = $text =~ /<!-- methods -->\n(.*?)<!-- \/methods -->/s;
@@ -54,9 +54,9 @@ my %callable;
 my ($routes) = source('routes.c') =~ /routes\[\] = \{(.*?)^\};/ms;
 for my $row (split /^\t(?=\{METHOD_)/m, $routes)
 {
-	my ($verb, $path, $login) = $row =~ m{^\{METHOD_(\w+), "(?:/api/v1)?([^"]+)",\s*(true|false)} or next;
-	my ($name) = $row =~ /\bANSWER_(?:JSON|EMPTY)\b.*?\{"(\w+)",/s or next;
-	$callable{$name} = "$verb $path" if $login eq 'true';
+	my ($verb, $path, $login) = $row =~ m{^\{METHOD_(\w+), "(?:/api/v1)?([^"]+)",\s*(\w+)} or next;
+	my ($name) = $row =~ /\bANSWER_(?:JSON|MADE|LIST|EMPTY)\b.*?\{"(\w+)",/s or next;
+	$callable{$name} = "$verb $path" if $login eq 'LOGIN';
 }
 cmp_ok scalar keys %callable, '>', 40, 'there are methods';
 is_deeply { map { $_->[0] => $_->[1] } table('| method | operation |') }, \%callable, 'methods of call';

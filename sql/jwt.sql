@@ -68,6 +68,20 @@ SELECT inp, jwt.try_cast_double(inp)
 SELECT encode(jwt.url_decode(jwt.algorithm_sign('what do ya want for nothing?', 'Jefe', 'HS' || bits)), 'hex')
 	FROM unnest(ARRAY[256, 384, 512]) bits;
 
+-- RFC 7515, A.1, which is RFC 7519, 3.1: a key of bytes that are no text, so the C function is given bytea
+SELECT probin FROM pg_proc WHERE oid = 'jwt.algorithm_sign'::regproc \gset
+CREATE FUNCTION pg_temp.sign_by_bytes(signables text, secret bytea, algorithm text) RETURNS text
+	AS :'probin', 'jwt_algorithm_sign' LANGUAGE c STRICT;
+\set rfc_header 'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9'
+\set rfc_payload 'eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ'
+SELECT jwt.url_encode(convert_to(E'{"typ":"JWT",\r\n "alg":"HS256"}', 'UTF8')) = :'rfc_header' AS header,
+	   jwt.url_encode(convert_to(E'{"iss":"joe",\r\n "exp":1300819380,\r\n "http://example.com/is_root":true}', 'UTF8')) = :'rfc_payload' AS payload,
+	   pg_temp.sign_by_bytes(:'rfc_header' || '.' || :'rfc_payload',
+			jwt.url_decode('AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow'), 'HS256')
+	 = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk' AS signature;
+-- ... and 7519, 6.1: without a signature it is nothing
+SELECT payload, valid FROM jwt.verify('eyJhbGciOiJub25lIn0.' || :'rfc_payload' || '.', '', 'HS256');
+
 -- RFC 8037, A.1 and A.4: keys as JWK members and as PEM
 \set d nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A
 \set x 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo

@@ -39,7 +39,7 @@ typedef struct Config
 	int64_t request_timeout_s; /* for the head of a request */
 	int64_t ring_bytes;		   /* of recent events */
 	int64_t ring_conversation_bytes;
-	int64_t max_frame_bytes;			 /* one WebSocket message of a client */
+	int64_t max_frame_bytes;	  /* one WebSocket message of a client */
 	int64_t max_sync_bytes;		  /* the same of POST /sync */
 	int64_t max_attachment_bytes; /* one upload */
 	int64_t rest_quota_percent;	  /* of the limits in quota.h; 0: none */

@@ -79,7 +79,8 @@ static const ShapeMember members[] = {
 	{"change", "messages", "[message]?"}, {"change", "changed", "[message]?"},
 	{"change", "memberships", "[membership]?"}, {"change", "positions", "[position]?"},
 	{"membership", "user_id", "int"}, {"membership", "role", "text"},
-	{"membership", "state", "text"}, {"membership", "ver", "int"},
+	{"membership", "state", "text"}, {"membership", "muted_until", "time?"},
+	{"membership", "ver", "int"},
 	{"position", "user_id", "int"}, {"position", "read_seq", "int"},
 	{"position", "delivered_seq", "int"},
 
@@ -109,6 +110,7 @@ static const ShapeMember members[] = {
 	{"health", "status", "text"},
 	{"readiness", "status", "text"}, {"readiness", "feed", "text"},
 	{"readiness", "feed_state", "text"}, {"readiness", "pool_connections", "int"},
+	{"readiness", "reasons", "[text]"}, {"readiness", "canary", "json"},
 
 	{"problem", "type", "text"}, {"problem", "title", "text"}, {"problem", "status", "int"},
 	{"problem", "code", "text"}, {"problem", "detail", "text"}, {"problem", "instance", "text"},

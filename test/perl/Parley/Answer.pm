@@ -8,7 +8,7 @@ use B ();
 use Mojo::JSON qw(from_json to_json);
 
 use Exporter qw(import);
-our @EXPORT_OK = qw(compose parse shape %SHAPES);
+our @EXPORT_OK = qw(compose parse scalar_type shape %SHAPES);
 
 sub new ($class, $tx)
 {

@@ -102,8 +102,17 @@ start(PgPool *pool, Session *session, const char *id, const Route *route,
 	(void) pgpool_request(pool, calls, lengthof(calls), on_answer, running);
 }
 
+static bool
+has_quota(Quota *quota, const Route *route, const Session *session)
+{
+	int64_t account_id = session_account_id(session);
+	uint64_t caller = quota_caller(quota, &account_id, sizeof(account_id));
+
+	return quota_take(quota, route->rate, caller, clock_ms()).retry_after_s == 0;
+}
+
 void
-calls_run(PgPool *pool, Session *session, const Call *call)
+calls_run(PgPool *pool, Quota *quota, Session *session, const Call *call)
 {
 	const Route *route = route_by_name(call->method);
 	Arguments arguments;
@@ -113,6 +122,12 @@ calls_run(PgPool *pool, Session *session, const Call *call)
 	{
 		session_problem(session, PROBLEM_UNKNOWN_METHOD, call->id,
 						problem_get(PROBLEM_UNKNOWN_METHOD)->title);
+		return;
+	}
+	if (!has_quota(quota, route, session))
+	{
+		session_problem(session, PROBLEM_THROTTLED, call->id,
+						problem_get(PROBLEM_THROTTLED)->title);
 		return;
 	}
 	if (arguments_read_object(route, call->params, session_scope(session), &arguments, &refusal))

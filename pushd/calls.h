@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "pgpool.h"
+#include "quota.h"
 #include "session.h"
 
 typedef struct Call
@@ -18,7 +19,10 @@ typedef struct Call
 	const json_t *params; /* an object, or NULL */
 } Call;
 
-/* The session gets a `result`, or an `error` with the same id. */
-void calls_run(PgPool *pool, Session *session, const Call *call);
+/*
+ * The session gets a `result`, or an `error` with the same id.  The limits are those of
+ * REST, by account.
+ */
+void calls_run(PgPool *pool, Quota *quota, Session *session, const Call *call);
 
 #endif /* PARLEY_CALLS_H */

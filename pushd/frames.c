@@ -170,7 +170,7 @@ handle_call(const Frame *frame)
 	if (call.params && !json_is_object(call.params))
 		refuse(frame, PROBLEM_WRONG_TYPE, "params must be an object");
 	else
-		calls_run(frame->frames->pool, frame->session, &call);
+		calls_run(frame->frames->pool, frame->frames->quota, frame->session, &call);
 }
 
 static void

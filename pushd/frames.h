@@ -12,6 +12,7 @@
 #include "catchup.h"
 #include "pgpool.h"
 #include "positions.h"
+#include "quota.h"
 #include "presence.h"
 #include "session.h"
 #include "typing.h"
@@ -19,6 +20,7 @@
 typedef struct Frames
 {
 	PgPool *pool;
+	Quota *quota;
 	Batcher *batcher;
 	Positions *positions;
 	Presence *presence;

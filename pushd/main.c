@@ -424,6 +424,7 @@ start_server(Daemon *daemon, Buffer *why)
 	daemon->ws = ws_create(&(WsOptions){.loop = daemon->loop,
 										.sessions = daemon->sessions,
 										.frames = {.pool = daemon->pool,
+												   .quota = daemon->quota,
 												   .batcher = daemon->batcher,
 												   .positions = daemon->positions,
 												   .presence = daemon->presence,

@@ -17,7 +17,7 @@ DATA = $(wildcard extension/pg_parley--*--*.sql)
 REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
-SHLIB_LINK = -largon2 -lcrypto
+SHLIB_LINK = -largon2 -lcrypto -lzstd
 EXTRA_CLEAN = extension/.postgres web/dist pushd/parley-pushd $(wildcard pushd/build* test/unit/build*)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)

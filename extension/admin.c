@@ -61,8 +61,8 @@ RoleIsAdmin(void)
 	return OidIsValid(role) && has_privs_of_role(GetOuterUserId(), role);
 }
 
-static bool
-IsAdmin(void)
+bool
+AdminIs(void)
 {
 	const Identity *caller = IdentityGet();
 
@@ -72,7 +72,7 @@ IsAdmin(void)
 void
 AdminRequire(void)
 {
-	if (!IsAdmin())
+	if (!AdminIs())
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_FORBIDDEN), errmsg("this is for administrators")));
 }
@@ -80,7 +80,7 @@ AdminRequire(void)
 Datum
 chat_is_admin(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(IsAdmin());
+	PG_RETURN_BOOL(AdminIs());
 }
 
 /* ---- making them -------------------------------------------------------- */

@@ -10,6 +10,9 @@
 
 #include "postgres.h"
 
+/* Whether the caller is one. */
+extern bool AdminIs(void);
+
 /* Raises PARLEY_ERROR_FORBIDDEN unless the caller is an administrator. */
 extern void AdminRequire(void);
 

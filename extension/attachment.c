@@ -402,6 +402,16 @@ static SpiQuery remove_sent = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
+static SpiQuery remove_up_to = {
+	.sql = REMOVE_ATTACHMENTS("WHERE conversation_id = $1 AND seq <= $2"),
+	.argtypes = {INT8OID, INT8OID},
+};
+
+static SpiQuery remove_all = {
+	.sql = REMOVE_ATTACHMENTS("WHERE conversation_id = $1"),
+	.argtypes = {INT8OID},
+};
+
 static SpiQuery remove_unsent = {
 	.sql = REMOVE_ATTACHMENTS("WHERE conversation_id = $1 AND id = $2 AND account_id = $3 "
 							  "AND seq IS NULL"),
@@ -421,6 +431,13 @@ void
 AttachmentForget(int64 conversation_id, int64 seq)
 {
 	SpiRun(&remove_sent, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq)));
+}
+
+void
+AttachmentForgetUpTo(int64 conversation_id, int64 seq)
+{
+	SpiRun(seq == PG_INT64_MAX ? &remove_all : &remove_up_to,
+		   SpiArgs(SpiInt64(conversation_id), SpiInt64(seq)));
 }
 
 Datum

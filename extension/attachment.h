@@ -46,7 +46,11 @@ extern ArrayType *AttachmentList(FunctionCallInfo fcinfo, int n);
 extern NullableDatum AttachmentDescribe(int64 conversation_id, int64 sender_id, ArrayType *ids);
 extern void AttachmentClaim(int64 conversation_id, int64 sender_id, int64 seq, ArrayType *ids);
 
-/* Inside SpiBegin(): deletes a message's attachments with their bytes; their quota is free again. */
+/*
+ * Inside SpiBegin(): deletes a message's attachments, or those of all messages up to seq, with
+ * their bytes; their quota is free again.  Up to PG_INT64_MAX: also what was never sent.
+ */
 extern void AttachmentForget(int64 conversation_id, int64 seq);
+extern void AttachmentForgetUpTo(int64 conversation_id, int64 seq);
 
 #endif /* PARLEY_ATTACHMENT_H */

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type_d.h"
 
+#include "archive_store.h"
 #include "conversation.h"
 #include "counter.h"
 #include "errors.h"
@@ -22,6 +23,20 @@ static SpiQuery find_message = {
 	.argtypes = {INT8OID, INT8OID, INT8OID},
 };
 
+/* Finds it among the rows, where it is put back if it is in the archive. */
+static uint64
+FindMessage(const MessageChange *change)
+{
+	const NullableDatum *args =
+		SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq), SpiInt64(change->caller));
+	uint64 found = SpiRun(&find_message, args);
+
+	if (found == 0 || SpiGetInt64(0, 1) != 0)
+		return found;
+	ArchiveUnpack(change->conversation_id, change->seq);
+	return SpiRun(&find_message, args);
+}
+
 MessageChange
 ChangeBegin(FunctionCallInfo fcinfo)
 {
@@ -32,9 +47,7 @@ ChangeBegin(FunctionCallInfo fcinfo)
 	};
 
 	change.ver = CounterNextVer(change.conversation_id);
-	if (change.ver == 0 ||
-		SpiRun(&find_message, SpiArgs(SpiInt64(change.conversation_id), SpiInt64(change.seq),
-									  SpiInt64(change.caller))) == 0)
+	if (change.ver == 0 || FindMessage(&change) == 0)
 		ConversationRaiseNotFound(change.conversation_id);
 	change.sender_id = SpiGetInt64(0, 1);
 	if (change.sender_id == 0)

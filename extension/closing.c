@@ -19,10 +19,12 @@
 #include "miscadmin.h"
 
 #include "account.h"
+#include "archive_store.h"
 #include "argument.h"
 #include "audit.h"
 #include "counter.h"
 #include "edit.h"
+#include "hold.h"
 #include "identity.h"
 #include "member.h"
 #include "secret.h"
@@ -47,10 +49,12 @@ typedef struct Erasure
 
 /* ---- messages ----------------------------------------------------------- */
 
+/* Those that are done already are not found again. */
 static SpiQuery find_messages = {
 	.sql = "SELECT seq, deleted_at IS NOT NULL FROM chat.message "
-		   "WHERE conversation_id = $1 AND sender_id = $2 AND seq > $3 ORDER BY seq LIMIT $4",
-	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID},
+		   "WHERE conversation_id = $1 AND sender_id = $2 AND seq > $3 "
+		   "AND (sender_name <> $5 OR (NOT $6 AND deleted_at IS NULL)) ORDER BY seq LIMIT $4",
+	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID, TEXTOID, BOOLOID},
 };
 
 static SpiQuery rename_sender = {
@@ -66,25 +70,52 @@ typedef struct Found
 
 /* In the memory of SpiBegin(). */
 static Found *
-FindMessages(const Erasure *erasure, int *count)
+FindMessages(const Erasure *erasure, const char *name, int *count)
 {
 	Found *found;
 
 	*count = (int) SpiRun(&find_messages,
 						  SpiArgs(SpiInt64(erasure->conversation_id), SpiInt64(erasure->account_id),
-								  SpiInt64(erasure->seq), SpiInt32(erasure->left)));
+								  SpiInt64(erasure->seq), SpiInt32(erasure->left), SpiText(name),
+								  SpiDatum(BoolGetDatum(erasure->keeps_content), false)));
 	found = palloc(Max(*count, 1) * sizeof(Found));
 	for (int i = 0; i < *count; i++)
 		found[i] = (Found){.seq = SpiGetInt64(i, 1), .is_deleted = SpiGetBool(i, 2)};
 	return found;
 }
 
+static SpiQuery defer_erasure = {
+	.sql = "INSERT INTO chat.erasure_deferred (conversation_id, account_id, keeps_content) "
+		   "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+	.argtypes = {INT8OID, INT8OID, BOOLOID},
+};
+
+/* What is held waits until the hold is lifted. */
+static bool
+DeferIfHeld(const Erasure *erasure)
+{
+	if (!HoldExists(erasure->conversation_id))
+		return false;
+	SpiRun(&defer_erasure,
+		   SpiArgs(SpiInt64(erasure->conversation_id), SpiInt64(erasure->account_id),
+				   SpiDatum(BoolGetDatum(erasure->keeps_content), false)));
+	return true;
+}
+
+/* Archived messages become rows first. */
 static void
 EraseMessages(Erasure *erasure)
 {
-	int count;
-	Found *found = FindMessages(erasure, &count);
 	const char *name = psprintf(ACCOUNT_CLOSED_PREFIX INT64_FORMAT, erasure->account_id);
+	int count;
+	Found *found;
+
+	CounterLock(erasure->conversation_id);
+	if (DeferIfHeld(erasure))
+		return;
+	ArchiveUnpackSender(erasure->conversation_id, erasure->account_id, erasure->seq, name,
+						erasure->keeps_content, erasure->left);
+	found = FindMessages(erasure, name, &count);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -257,6 +288,16 @@ chat_delete_account(PG_FUNCTION_ARGS)
 
 /* ---- chat.erase_content() ----------------------------------------------- */
 
+/* Of a conversation that is held no more; the walk begins there, and finds the rest done. */
+static SpiQuery resume_deferred = {
+	.sql = "WITH free AS (DELETE FROM chat.erasure_deferred d WHERE NOT EXISTS "
+		   "(SELECT FROM chat.hold h WHERE h.conversation_id = d.conversation_id) AND NOT EXISTS "
+		   "(SELECT FROM chat.erasure e WHERE e.account_id = d.account_id) RETURNING *) "
+		   "INSERT INTO chat.erasure (account_id, conversation_id, keeps_content) "
+		   "SELECT account_id, min(conversation_id), bool_and(keeps_content) FROM free "
+		   "GROUP BY account_id",
+};
+
 /* Those that another call is at are left to it. */
 static SpiQuery take_erasure = {
 	.sql = "SELECT account_id, conversation_id, seq, keeps_content FROM chat.erasure "
@@ -267,7 +308,8 @@ static SpiQuery take_erasure = {
 static bool
 TakeErasure(Erasure *erasure, int left)
 {
-	if (SpiRun(&take_erasure, SpiNoArgs) == 0)
+	if (SpiRun(&take_erasure, SpiNoArgs) == 0 &&
+		(SpiRun(&resume_deferred, SpiNoArgs) == 0 || SpiRun(&take_erasure, SpiNoArgs) == 0))
 		return false;
 	*erasure = (Erasure){.account_id = SpiGetInt64(0, 1),
 						 .conversation_id = SpiGetInt64(0, 2),

@@ -68,7 +68,8 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"FROM chat.member me " \
 	"JOIN chat.conversation c ON c.id = me.conversation_id " \
 	"JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id " \
-	"CROSS JOIN LATERAL (SELECT greatest(me.read_seq, max(o.seq)) AS seq FROM chat.message o " \
+	"CROSS JOIN LATERAL (SELECT greatest(me.read_seq, k.purged_seq, max(o.seq)) AS seq FROM " \
+	"chat.message o " \
 	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
 
 /* The columns of chat.member_info, from u of chat.user_info and m of chat.member. */

@@ -49,7 +49,7 @@ DropsOurs(Node *statement)
 }
 
 static SpiQuery find_message = {
-	.sql = "SELECT FROM chat.message LIMIT 1",
+	.sql = "SELECT FROM chat.message UNION ALL SELECT FROM chat.archive LIMIT 1",
 };
 
 Datum

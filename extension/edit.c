@@ -14,12 +14,14 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "archive.h"
 #include "attachment.h"
 #include "audit.h"
 #include "change.h"
 #include "content.h"
 #include "conversation.h"
 #include "errors.h"
+#include "hold.h"
 #include "identity.h"
 #include "mention.h"
 #include "permission.h"
@@ -101,12 +103,12 @@ chat_edit(PG_FUNCTION_ARGS)
 
 /* What it says now is the last revision, and the only one of a message never edited. */
 static SpiQuery list_revisions = {
-	.sql = "SELECT revision, content, written_at FROM chat.message_revision "
-		   "WHERE conversation_id = $1 AND seq = $2 "
-		   "UNION ALL SELECT (SELECT count(*)::int + 1 FROM chat.message_revision r "
-		   "WHERE r.conversation_id = $1 AND r.seq = $2), content, "
-		   "coalesce(edited_at, created_at) FROM chat.message "
-		   "WHERE conversation_id = $1 AND seq = $2 AND deleted_at IS NULL ORDER BY 1",
+	.sql =
+		"SELECT revision, content, written_at FROM chat.message_revision "
+		"WHERE conversation_id = $1 AND seq = $2 "
+		"UNION ALL SELECT (SELECT count(*)::int + 1 FROM chat.message_revision r "
+		"WHERE r.conversation_id = $1 AND r.seq = $2), content, "
+		"coalesce(edited_at, created_at) FROM " THE_MESSAGE "WHERE deleted_at IS NULL ORDER BY 1",
 	.argtypes = {INT8OID, INT8OID},
 	.read_only = true,
 };
@@ -163,6 +165,7 @@ chat_delete(PG_FUNCTION_ARGS)
 		PermissionRequire(change.conversation_id, change.caller, PERMISSION_DELETE_MESSAGE);
 	if (!change.is_deleted)
 	{
+		HoldRequireNone(change.conversation_id);
 		EditBury(change.conversation_id, change.seq, change.ver);
 		if (change.sender_id != change.caller)
 			AuditWrite(.kind = AUDIT_MESSAGE_REMOVED, .account_id = change.sender_id,

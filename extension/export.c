@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 
+#include "archive.h"
 #include "audit.h"
 #include "identity.h"
 #include "spi.h"
@@ -20,12 +21,14 @@
 PG_FUNCTION_INFO_V1(chat_export_account);
 
 /* The account's messages behind the place ($2, $3), one more than fit, in order. */
+#define BEHIND "CASE WHEN me.conversation_id = $2 THEN $3 ELSE 0 END"
 #define FOUND_MESSAGES \
 	"found AS (SELECT m.conversation_id, m.seq, m.bytes FROM chat.member me " \
-	"CROSS JOIN LATERAL (SELECT conversation_id, seq, octet_length(content) AS bytes " \
+	"CROSS JOIN LATERAL ((SELECT conversation_id, seq, octet_length(content) AS bytes " \
 	"FROM chat.message WHERE conversation_id = me.conversation_id AND sender_id = $1 " \
-	"AND seq > CASE WHEN me.conversation_id = $2 THEN $3 ELSE 0 END " \
-	"ORDER BY seq LIMIT $4 + 1) m " \
+	"AND seq > " BEHIND " ORDER BY seq LIMIT $4 + 1) " \
+	"UNION ALL SELECT conversation_id, seq, octet_length(content) FROM chat.archived(" \
+	"me.conversation_id, " BEHIND ", NULL, $4 + 1, false, $1) ORDER BY seq LIMIT $4 + 1) m " \
 	"WHERE me.account_id = $1 AND me.conversation_id >= $2 " \
 	"ORDER BY m.conversation_id, m.seq LIMIT $4 + 1)"
 
@@ -52,9 +55,12 @@ PG_FUNCTION_INFO_V1(chat_export_account);
 	"(SELECT coalesce(json_agg(a.username ORDER BY a.id), '[]') FROM chat.block b " \
 	"JOIN chat.account a ON a.id = b.blocked_id WHERE b.blocker_id = $1)"
 
+#define EXPORTED \
+	MESSAGE_INFO("m") \
+	" AS info FROM page p CROSS JOIN LATERAL " MESSAGE_AT("p.conversation_id", "p.seq") " m"
 #define MESSAGES \
-	"(SELECT coalesce(json_agg(i ORDER BY i.conversation_id, i.seq), '[]') " \
-	"FROM chat.message_info i JOIN page USING (conversation_id, seq))"
+	"(SELECT coalesce(json_agg(i.info ORDER BY i.conversation_id, i.seq), '[]') " \
+	"FROM (SELECT p.conversation_id, p.seq, " EXPORTED ") i)"
 
 #define NEXT \
 	"(SELECT row_to_json(page) FROM page WHERE EXISTS (SELECT FROM counted WHERE NOT fits) " \

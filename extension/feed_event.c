@@ -89,21 +89,28 @@ WritePendingReaction(const Change *change, ParleyEvent *event, StringInfo json)
 	return true;
 }
 
+/* A row that comes back from the archive: it was told when it was new. */
+#define UNPACKED 'a'
+
 static bool
 WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 {
 	const EventValue *columns = change->columns;
+	EventValue last_change = columns[MESSAGE_CHANGED];
+	char changed = last_change.isnull ? '\0' : DatumGetChar(last_change.value);
 
 	event->conversation_id = Number(columns[MESSAGE_CONVERSATION_ID]);
 	event->account_id = Number(columns[MESSAGE_SENDER_ID]);
 	event->number = Number(columns[MESSAGE_SEQ]);
 	if (!change->is_update)
 	{
+		if (changed == UNPACKED)
+			return false;
 		WriteNewMessage(columns, event, json);
 		return true;
 	}
 	event->ver = Number(columns[MESSAGE_VER]);
-	switch (columns[MESSAGE_CHANGED].isnull ? '\0' : DatumGetChar(columns[MESSAGE_CHANGED].value))
+	switch (changed)
 	{
 		case 'e':
 		case 'p':

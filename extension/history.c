@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "conversation.h"
 #include "errors.h"
@@ -27,13 +28,11 @@ typedef enum Direction
 } Direction;
 
 /* $1 conversation, $2 the number to start from, $3 how many. */
-#define OLDER(than, count) \
-	"(SELECT i AS message, i.seq FROM chat.message_info i " \
-	"WHERE i.conversation_id = $1 AND i.seq " than " $2 ORDER BY i.seq DESC LIMIT " count ")"
-#define NEWER(than, count) \
-	"(SELECT i AS message, i.seq FROM chat.message_info i " \
-	"WHERE i.conversation_id = $1 AND i.seq " than " $2 ORDER BY i.seq LIMIT " count ")"
-#define BOTH_SIDES "(" OLDER("<", "$3 / 2") " UNION ALL " NEWER(">=", "$3 - $3 / 2") ")"
+#define OLDER MESSAGES_BELOW("$1", "$2", "$3")
+#define NEWER MESSAGES_ABOVE("$1", "$2", "$3")
+#define OLDER_HALF MESSAGES_BELOW("$1", "$2", "($3 / 2)")
+#define NEWER_HALF MESSAGES_ABOVE("$1", "(greatest($2, 1) - 1)", "($3 - $3 / 2)")
+#define BOTH_SIDES "(" OLDER_HALF " UNION ALL " NEWER_HALF ")"
 
 #define ROWS_OF(slice) \
 	{ \
@@ -41,25 +40,30 @@ typedef enum Direction
 		.argtypes = {INT8OID, INT8OID, INT4OID}, .read_only = true, \
 	}
 
-/* `beyond` compares with the far end of the slice: are there more? */
-#define PAGE_OF(slice, beyond) \
+/* Are there more beyond the far end of the slice?  The ends of a block are messages. */
+#define OLDER_BEYOND "< min(p.seq)", "first_seq < min(p.seq)"
+#define NEWER_BEYOND "> max(p.seq)", "last_seq > max(p.seq)"
+#define PAGE_OF(slice, beyond) PAGE_WITH(slice, beyond)
+#define PAGE_WITH(slice, rows_beyond, blocks_beyond) \
 	{ \
 		.sql = "SELECT ROW(coalesce(array_agg(p.message ORDER BY p.seq), '{}'), " \
 			   "EXISTS (SELECT FROM chat.message b WHERE b.conversation_id = $1 " \
-			   "AND b.seq " beyond "))::chat.page_info FROM " slice " p", \
+			   "AND b.seq " rows_beyond ") OR EXISTS (SELECT FROM chat.archive b " \
+			   "WHERE b.conversation_id = $1 AND b." blocks_beyond \
+			   "))::chat.page_info FROM " slice " p", \
 		.argtypes = {INT8OID, INT8OID, INT4OID}, .read_only = true, \
 	}
 
 static SpiQuery rows[] = {
-	[BEFORE] = ROWS_OF(OLDER("<", "$3")),
-	[AFTER] = ROWS_OF(NEWER(">", "$3")),
+	[BEFORE] = ROWS_OF(OLDER),
+	[AFTER] = ROWS_OF(NEWER),
 	[AROUND] = ROWS_OF(BOTH_SIDES),
 };
 
 static SpiQuery pages[] = {
-	[BEFORE] = PAGE_OF(OLDER("<", "$3"), "< min(p.seq)"),
-	[AFTER] = PAGE_OF(NEWER(">", "$3"), "> max(p.seq)"),
-	[AROUND] = PAGE_OF(BOTH_SIDES, "< min(p.seq)"),
+	[BEFORE] = PAGE_OF(OLDER, OLDER_BEYOND),
+	[AFTER] = PAGE_OF(NEWER, NEWER_BEYOND),
+	[AROUND] = PAGE_OF(BOTH_SIDES, OLDER_BEYOND),
 };
 
 typedef struct Slice

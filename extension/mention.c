@@ -13,6 +13,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "conversation.h"
 #include "identity.h"
@@ -120,11 +121,16 @@ MentionForget(int64 conversation_id, int64 seq)
 	"(SELECT seq FROM chat.mention WHERE conversation_id = $1 AND account_id = " account " " \
 	"AND seq < coalesce($3, 9223372036854775807) ORDER BY seq DESC LIMIT $4)"
 
+#define MENTIONED "(" NEWEST_MENTIONS("0") " UNION " NEWEST_MENTIONS("$2") ") n "
+
+/* In order before the messages are looked up: neighbours may be of one block. */
+#define MENTIONING \
+	"(SELECT n.seq FROM " MENTIONED "ORDER BY n.seq DESC LIMIT $4) s " \
+	"CROSS JOIN LATERAL " MESSAGE_AT("$1", "s.seq") " m "
+
 static SpiQuery list_mentions = {
-	.sql = "SELECT i.* FROM (" NEWEST_MENTIONS("0") " UNION " NEWEST_MENTIONS(
-		"$2") ") n "
-			  "JOIN chat.message_info i ON i.conversation_id = $1 AND i.seq = n.seq "
-			  "ORDER BY n.seq DESC LIMIT $4",
+	.sql = "SELECT (x.info).* FROM (SELECT " MESSAGE_INFO(
+		"m") " AS info FROM " MENTIONING "OFFSET 0) x ORDER BY (x.info).seq DESC",
 	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID},
 	.read_only = true,
 };

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "attachment.h"
 #include "conversation.h"
@@ -160,7 +161,7 @@ chat_send_batch(PG_FUNCTION_ARGS)
 /* ---- one message -------------------------------------------------------- */
 
 static SpiQuery show_message = {
-	.sql = "SELECT i FROM chat.message_info i WHERE conversation_id = $1 AND seq = $2",
+	.sql = "SELECT " MESSAGE_INFO("m") " FROM " THE_MESSAGE,
 	.argtypes = {INT8OID, INT8OID},
 };
 

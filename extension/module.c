@@ -19,6 +19,7 @@
 #include "keyring.h"
 #include "password.h"
 #include "ratelimit.h"
+#include "retention.h"
 #include "search_index.h"
 #include "session.h"
 #include "wake.h"
@@ -42,6 +43,7 @@ _PG_init(void)
 	ContentInit();
 	AttachmentInit();
 	SearchInit();
+	RetentionInit();
 	DropInit();
 	WakeInit();
 	ParleyReservePrefix("pg_parley");

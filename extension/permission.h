@@ -40,6 +40,7 @@ typedef enum Role
 	X(SET_ROLE, "set_role", OWNER, NONE, \
 	  "Change the role of somebody of lower role, or one's own") \
 	X(SET_PUBLIC, "set_public", OWNER, NONE, "Open the group to everybody, or close it") \
+	X(SET_RETENTION, "set_retention", OWNER, NONE, "Say how long the group's messages are kept") \
 	X(DELETE_GROUP, "delete_group", OWNER, NONE, "End the group")
 
 typedef enum Permission

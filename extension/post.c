@@ -12,17 +12,22 @@
 
 #include "post.h"
 
+#include "archive.h"
+#include "archive_key.h"
 #include "attachment.h"
 #include "content.h"
 #include "conversation.h"
 #include "counter.h"
 #include "ratelimit.h"
 #include "mention.h"
+#include "utils/uuid.h"
 
+/* The row, or else where the archive may have it ($4, archive_key.h). */
 static SpiQuery find_repeated = {
-	.sql = "SELECT seq, created_at FROM chat.message "
-		   "WHERE conversation_id = $1 AND sender_id = $2 AND client_id = $3",
-	.argtypes = {INT8OID, INT8OID, UUIDOID},
+	.sql = "SELECT seq, created_at, NULL::bytea FROM chat.message "
+		   "WHERE conversation_id = $1 AND sender_id = $2 AND client_id = $3 "
+		   "UNION ALL SELECT NULL, NULL, p.keys FROM " ARCHIVE_KEY_PAGE("$1", "$4") " p LIMIT 1",
+	.argtypes = {INT8OID, INT8OID, UUIDOID, INT8OID},
 };
 
 /*
@@ -46,7 +51,7 @@ static SpiQuery insert_message = {
 
 static SpiQuery insert_reply = {
 	.sql = INSERT_MESSAGE("coalesce(r.thread, r.seq)", "r.seq",
-						  "JOIN chat.message r ON r.conversation_id = $1 AND r.seq = $7 "),
+						  "CROSS JOIN LATERAL " MESSAGE_AT("$1", "$7") " r "),
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, UUIDOID, JSONOID, INT8OID},
 };
 
@@ -60,14 +65,37 @@ GetTimestamp(int column)
 	return DatumGetTimestampTz(SpiGetDatum(0, column, &isnull));
 }
 
+/* Of what find_repeated gave. */
+static bool
+FindArchived(Send *send, const uint8 *client_id)
+{
+	bool isnull;
+	Datum page = SpiGetDatum(0, 3, &isnull);
+	const PackMessage *first =
+		ArchiveKeyFind(send->conversation_id, send->sender_id, client_id, page);
+
+	if (first == NULL)
+		return false;
+	send->seq = first->seq;
+	send->created_at = first->created_at;
+	return true;
+}
+
 static bool
 FindRepeated(Send *send)
 {
-	if (send->client_id.isnull ||
-		SpiRun(&find_repeated, SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id),
-									   send->client_id)) == 0)
+	const uint8 *client_id;
+
+	if (send->client_id.isnull)
+		return false;
+	client_id = DatumGetUUIDP(send->client_id.value)->data;
+	if (SpiRun(&find_repeated,
+			   SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id), send->client_id,
+					   SpiInt64(ArchiveKeyOf(send->sender_id, client_id)))) == 0)
 		return false;
 	send->seq = SpiGetInt64(0, 1);
+	if (send->seq == 0)
+		return send->repeated = FindArchived(send, client_id);
 	send->created_at = GetTimestamp(2);
 	send->repeated = true;
 	return true;

@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "admin.h"
+#include "archive.h"
 #include "argument.h"
 #include "audit.h"
 #include "conversation.h"
@@ -41,8 +42,7 @@ typedef struct Report
 } Report;
 
 static SpiQuery find_message = {
-	.sql = "SELECT sender_id, content FROM chat.message_info "
-		   "WHERE conversation_id = $1 AND seq = $2",
+	.sql = "SELECT sender_id, content FROM " THE_MESSAGE,
 	.argtypes = {INT8OID, INT8OID},
 };
 

@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "account.h"
+#include "archive.h"
 #include "argument.h"
 #include "conversation.h"
 #include "errors.h"
@@ -75,18 +76,21 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"WHERE numnode(q.query) > 0 " \
 	"GROUP BY c.config, q.query), "
 
-/* The messages that are not indexed, or have changed since. */
+/* The messages that are not indexed, or have changed since; the archive only if there are any. */
 #define TAIL \
 	"CROSS JOIN LATERAL (SELECT * FROM chat.message t " \
 	"WHERE t.conversation_id = c.conversation_id AND t.seq > c.seq " \
 	"UNION ALL SELECT * FROM chat.message t WHERE t.conversation_id = c.conversation_id " \
-	"AND t.ver > c.ver AND t.seq <= c.seq) m "
+	"AND t.ver > c.ver AND t.seq <= c.seq " \
+	"UNION ALL SELECT * FROM chat.archived(c.conversation_id, c.seq) WHERE c.seq < c.last_seq " \
+	"UNION ALL SELECT * FROM chat.archived_changes(c.conversation_id, c.ver, c.seq, 2147483647) " \
+	"WHERE c.ver < c.last_ver) m "
 
 /* An indexed row, its message and its conversation. */
+#define INDEXED_MESSAGE MESSAGE_AT("c.conversation_id", "x.seq") " m "
 #define INDEXED \
-	"JOIN scope c ON c.conversation_id = x.conversation_id " \
-	"JOIN chat.message m ON m.conversation_id = x.conversation_id AND m.seq = x.seq " \
-	"AND m.seq <= c.seq AND (m.ver IS NULL OR m.ver <= c.ver) "
+	"JOIN scope c ON c.conversation_id = x.conversation_id AND x.seq <= c.seq " \
+	"CROSS JOIN LATERAL " INDEXED_MESSAGE "WHERE (m.ver IS NULL OR m.ver <= c.ver) AND "
 
 #define PASSES \
 	"m.deleted_at IS NULL AND ($3 IS NULL OR m.sender_id = $3) " \
@@ -96,6 +100,12 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"AND ($6 & 16 = 0 OR m.pinned_at IS NOT NULL) " \
 	"AND ($6 & 32 = 0 OR EXISTS (SELECT FROM chat.mention n " \
 	"WHERE n.conversation_id = m.conversation_id AND n.account_id IN (0, $1) AND n.seq = m.seq)) "
+
+/* Of a list without terms. */
+#define ON_PAGE \
+	PASSES "AND NOT lower(m.content) LIKE ANY ($13) AND ($8 IS NULL OR (0, " \
+		   "(extract(epoch FROM m.created_at) * 1000000)::bigint, m.conversation_id, m.seq) < " \
+		   "(($8)[1], ($8)[2], ($8)[3], ($8)[4])) "
 
 #define CONTAINS "lower(m.content) LIKE ALL ($12) AND NOT lower(m.content) LIKE ANY ($13) "
 
@@ -122,12 +132,12 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 #define BY_PARTS \
 	"regexp_replace(substr(" RAW ", greatest(1, length(regexp_replace(" RAW ", " \
 	"'(?:' || $14 || ').*', '', 'i')) - 60), 200), $14, E'\\x01\\\\&\\x02', 'gi')"
+#define FOUND_MESSAGE MESSAGE_AT("f.conversation_id", "f.seq") " i "
 #define PAGE(snippet) \
-	"SELECT i, (f.score / 1000000.0)::real, " ESCAPED( \
+	"SELECT " MESSAGE_INFO("i") ", (f.score / 1000000.0)::real, " ESCAPED( \
 		snippet) ", " \
 				 "concat_ws('.', f.score, f.moment, f.conversation_id, f.seq) " \
-				 "FROM found f JOIN chat.message_info i " \
-				 "ON i.conversation_id = f.conversation_id AND i.seq = f.seq " \
+				 "FROM found f CROSS JOIN LATERAL " FOUND_MESSAGE \
 				 "ORDER BY f.score DESC, f.moment DESC, f.conversation_id DESC, f.seq DESC"
 
 #define HIT "m.conversation_id, m.seq, m.created_at, c.config, "
@@ -137,7 +147,7 @@ static SpiQuery by_words = {
 	.sql = SCOPE LANGUAGES
 	"hits AS (SELECT " HIT "q.query, x.words FROM languages q "
 	"CROSS JOIN LATERAL (SELECT * FROM chat.message_search s "
-	"WHERE s.words @@ q.keys OFFSET 0) x " INDEXED "AND c.config = q.config WHERE " PASSES
+	"WHERE s.words @@ q.keys OFFSET 0) x " INDEXED "c.config = q.config AND " PASSES
 	"UNION ALL SELECT " HIT
 	"q.query, v.words FROM scope c JOIN languages q ON q.config = c.config " TAIL
 	"CROSS JOIN LATERAL to_tsvector(c.config, m.content) AS v (words) "
@@ -150,11 +160,11 @@ static SpiQuery by_words = {
 };
 
 static SpiQuery by_parts = {
-	.sql = SCOPE "hits AS (SELECT " HIT
-				 "NULL::tsquery AS query FROM (SELECT * FROM chat.message_search s "
-				 "WHERE s.grams @> $11 OFFSET 0) x " INDEXED "WHERE " PASSES "AND " CONTAINS
-				 "UNION ALL SELECT " HIT "NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS
-				 "), " FOUND("0::bigint") PAGE(BY_PARTS),
+	.sql = SCOPE
+	"hits AS (SELECT " HIT "NULL::tsquery AS query FROM (SELECT * FROM chat.message_search s "
+	"WHERE s.grams @> $11 OFFSET 0) x " INDEXED PASSES "AND " CONTAINS "UNION ALL SELECT " HIT
+	"NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS "), " FOUND("0::bigint")
+		PAGE(BY_PARTS),
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -166,11 +176,11 @@ static SpiQuery by_parts = {
 static SpiQuery by_filters = {
 	.sql = SCOPE
 	"hits AS (SELECT " HIT "NULL::tsquery AS query FROM scope c "
-	"CROSS JOIN LATERAL (SELECT * FROM chat.message m "
-	"WHERE m.conversation_id = c.conversation_id AND " PASSES
-	"AND NOT lower(m.content) LIKE ANY ($13) AND ($8 IS NULL OR (0, "
-	"(extract(epoch FROM m.created_at) * 1000000)::bigint, m.conversation_id, m.seq) < "
-	"(($8)[1], ($8)[2], ($8)[3], ($8)[4])) ORDER BY m.seq DESC LIMIT $9) m), " FOUND("0::bigint")
+	"CROSS JOIN LATERAL (WITH hot AS MATERIALIZED (SELECT * FROM chat.message m "
+	"WHERE m.conversation_id = c.conversation_id AND " ON_PAGE "ORDER BY m.seq DESC LIMIT $9) "
+	"SELECT * FROM hot UNION ALL (SELECT * FROM chat.archived(c.conversation_id, "
+	"(SELECT CASE WHEN count(*) = $9 THEN min(seq) ELSE 0 END FROM hot), NULL, NULL, true, $3) m "
+	"WHERE " ON_PAGE "ORDER BY m.seq DESC LIMIT $9)) m), " FOUND("0::bigint")
 		PAGE("left(" RAW ", 200)"),
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,

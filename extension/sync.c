@@ -10,6 +10,9 @@
  * the counters of that snapshot are the new cursor: whatever commits later has a
  * greater seq or ver.
  *
+ * A cursor below what was purged can't be brought to now: it is reset, and the client
+ * forgets what is gone.
+ *
  * A page that is cut leaves the part of the cursor behind that it did not reach;
  * what is then sent twice is the same or newer.
  */
@@ -22,6 +25,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "conversation.h"
 #include "errors.h"
@@ -39,29 +43,32 @@ PG_FUNCTION_INFO_V1(chat_sync);
 	"AS u (conversation_id, seq, ver, positions)), " \
 	"behind AS (SELECT me.conversation_id, k.last_seq, k.last_ver, u.seq AS had_seq, " \
 	"u.ver AS had_ver, r.reset, " \
-	"CASE WHEN r.reset THEN greatest(k.last_seq - $6, 0) ELSE u.seq END AS from_seq " \
+	"CASE WHEN r.reset THEN greatest(k.last_seq - $6, k.purged_seq) ELSE u.seq END AS from_seq " \
 	"FROM chat.member me " \
 	"JOIN chat.conversation_counter k ON k.conversation_id = me.conversation_id " \
 	"LEFT JOIN cursor u ON u.conversation_id = me.conversation_id " \
 	"CROSS JOIN LATERAL (SELECT u.seq IS NULL OR u.seq > k.last_seq OR u.ver > k.last_ver " \
-	"AS reset) r " \
+	"OR u.seq < k.purged_seq AS reset) r " \
 	"WHERE me.account_id = $1 AND me.state = 'joined' AND (r.reset OR u.positions " \
 	"OR u.seq < k.last_seq OR u.ver < k.last_ver)) "
 
 #define NEW_MESSAGES \
 	"CROSS JOIN LATERAL (SELECT coalesce(array_agg(x.message ORDER BY x.seq), '{}') AS list, " \
 	"coalesce(max(x.seq), b.from_seq) AS seq " \
-	"FROM (SELECT i AS message, i.seq FROM chat.message_info i " \
-	"WHERE i.conversation_id = b.conversation_id AND i.seq > b.from_seq " \
-	"ORDER BY i.seq LIMIT $6) x) news "
+	"FROM " MESSAGES_ABOVE("b.conversation_id", "b.from_seq", "$6") " x) news "
 
+#define ARCHIVED_CHANGES \
+	"SELECT " MESSAGE_INFO( \
+		"c") ", c.ver FROM chat.archived_changes(b.conversation_id, b.had_ver, " \
+			 "b.had_seq, $6) c WHERE NOT b.reset "
 #define CHANGED_MESSAGES \
 	"CROSS JOIN LATERAL (SELECT coalesce(array_agg(x.message ORDER BY x.ver), '{}') AS list, " \
 	"CASE WHEN count(*) = $6 THEN max(x.ver) ELSE b.last_ver END AS ver " \
-	"FROM (SELECT i AS message, m.ver FROM chat.message m JOIN chat.message_info i " \
+	"FROM ((SELECT i AS message, m.ver FROM chat.message m JOIN chat.message_info i " \
 	"ON i.conversation_id = m.conversation_id AND i.seq = m.seq " \
 	"WHERE NOT b.reset AND m.conversation_id = b.conversation_id " \
-	"AND m.ver > b.had_ver AND m.seq <= b.had_seq ORDER BY m.ver LIMIT $6) x) changes "
+	"AND m.ver > b.had_ver AND m.seq <= b.had_seq ORDER BY m.ver LIMIT $6) " \
+	"UNION ALL " ARCHIVED_CHANGES "ORDER BY ver LIMIT $6) x) changes "
 
 /* Those of a reset are in the conversation. */
 #define MEMBERSHIPS \

@@ -10,6 +10,7 @@
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "conversation.h"
 #include "errors.h"
@@ -21,18 +22,23 @@
 PG_FUNCTION_INFO_V1(chat_thread);
 
 static SpiQuery find_thread = {
-	.sql = "SELECT coalesce(thread, seq) FROM chat.message WHERE conversation_id = $1 AND seq = $2",
+	.sql = "SELECT coalesce(thread, seq) FROM " THE_MESSAGE,
 	.argtypes = {INT8OID, INT8OID},
 	.read_only = true,
 };
 
 /* The first message has no thread of its own in its row; the index has the others. */
+#define BEGINNING "SELECT " MESSAGE_INFO("m") " AS info FROM " THE_MESSAGE "WHERE m.seq > $3 "
+#define REPLIES \
+	"SELECT i FROM chat.message_info i WHERE i.conversation_id = $1 AND i.thread = $2 " \
+	"AND i.seq > $3 ORDER BY i.seq LIMIT $4"
+#define ARCHIVED_REPLIES \
+	"SELECT " MESSAGE_INFO("c") " FROM chat.archived($1, greatest($2, $3), NULL, $4, false, " \
+								"NULL, $2) c "
+
 static SpiQuery list_thread = {
-	.sql = "SELECT i.* FROM chat.message_info i "
-		   "WHERE i.conversation_id = $1 AND i.seq = $2 AND i.seq > $3 "
-		   "UNION ALL (SELECT i.* FROM chat.message_info i "
-		   "WHERE i.conversation_id = $1 AND i.thread = $2 AND i.seq > $3 "
-		   "ORDER BY i.seq LIMIT $4) ORDER BY seq LIMIT $4",
+	.sql = "SELECT (x.info).* FROM (" BEGINNING "UNION ALL (" REPLIES ") "
+		   "UNION ALL " ARCHIVED_REPLIES "OFFSET 0) x ORDER BY (x.info).seq LIMIT $4",
 	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID},
 	.read_only = true,
 };

@@ -81,6 +81,7 @@
 	X(INVALID_ATTACHMENT, "PC074", 422, "invalid_attachment", "The attachment is not valid") \
 	X(ATTACHMENT_TYPE, "PC075", 415, "attachment_type", "Attachments of this type are refused") \
 	X(ATTACHMENT_TOO_LARGE, "PC076", 413, "attachment_too_large", "The attachment is too large") \
+	X(HELD, "PC078", 409, "held", "The conversation is under a legal hold") \
 	X(QUOTA_EXCEEDED, "PC077", 413, "quota_exceeded", "There is no room for more attachments") \
 	X(NO_SIGNING_KEY, "PC050", 500, "no_signing_key", "There is no signing key") \
 	X(WIRE_MISMATCH, "PC060", 500, "wire_mismatch", "Daemon and library do not match")

@@ -6,7 +6,7 @@
 {
 build_packages="gcc libc6-dev make pkg-config libssl-dev libpq-dev libwebsockets-dev
 	libwebsockets-evlib-uv libuv1-dev libjansson-dev zlib1g-dev libbrotli-dev"
-extension_packages="libargon2-dev"
+extension_packages="libargon2-dev libzstd-dev"
 check_packages="chromium clang-format cppcheck git libipc-run-perl libmojolicious-perl pgxnclient shellcheck
 	valgrind"
 }

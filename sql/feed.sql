@@ -147,6 +147,19 @@ SELECT chat.unblock(2);
 COMMIT;
 SELECT kind, flags, account, number, json FROM pg_temp.events();
 
+-- moving into the archive, out of it, and being purged is no event; the change itself is
+\o /dev/null
+BEGIN; SELECT chat.act_as(2); SELECT id FROM chat.create_group('old', '{}'); SELECT chat.send(id, 'message ' || n) FROM generate_series(1, 5) n, (SELECT max(id) AS id FROM chat.conversation) c; COMMIT;
+SELECT * FROM pg_temp.events();
+\o
+SELECT max(id) AS old FROM chat.conversation \gset
+SELECT * FROM chat.archive(now(), 1000, :old - 1);
+SELECT kind, number, json FROM pg_temp.events();
+BEGIN; SELECT chat.act_as(2); SELECT content FROM chat.edit(:old, 2, 'edited'); SELECT chat.react(:old, 3, '👍'); SELECT FROM chat.delete(:old, 4); COMMIT;
+SELECT kind, number, regexp_replace(json, '"(edited_at|created_at|conversation_id)":("[^"]*"|\d+),?', '', 'g') FROM pg_temp.events();
+SELECT * FROM chat.purge(now(), 1000, :old - 1);
+SELECT kind, number, json FROM pg_temp.events();
+
 -- only this wire version, only this option
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL)$$);
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '0')$$);

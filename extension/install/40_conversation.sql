@@ -22,10 +22,12 @@ COMMENT ON COLUMN chat.conversation.deleted_at IS 'Nobody is a member any more, 
 CREATE TABLE chat.conversation_counter (
 	conversation_id bigint PRIMARY KEY REFERENCES chat.conversation (id),
 	last_seq        bigint NOT NULL DEFAULT 0 CHECK (last_seq >= 0),
-	last_ver        bigint NOT NULL DEFAULT 0 CHECK (last_ver >= 0)
+	last_ver        bigint NOT NULL DEFAULT 0 CHECK (last_ver >= 0),
+	purged_seq      bigint NOT NULL DEFAULT 0 CHECK (purged_seq BETWEEN 0 AND last_seq)
 ) WITH (fillfactor = 30);
 COMMENT ON TABLE chat.conversation_counter IS
 	'The last message number and the last version given out; its row lock orders the conversation';
+COMMENT ON COLUMN chat.conversation_counter.purged_seq IS 'Messages up to here are gone for good; 0: none';
 
 -- One direct conversation a pair: the primary key settles who makes it.
 CREATE TABLE chat.direct_pair (

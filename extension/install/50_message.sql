@@ -13,17 +13,18 @@ CREATE TABLE chat.message (
 	pinned_at       timestamptz,
 	pinned_by       bigint,
 	ver             bigint,
-	changed         "char" CHECK (changed IN ('e', 'd', 'r', 'p')),
+	changed         "char" CHECK (changed IN ('e', 'd', 'r', 'p', 'a')),
 	client_id       uuid,
 	sender_name     text NOT NULL,
 	content         text NOT NULL,
 	reactions       json,
 	attachments     json,
 	PRIMARY KEY (conversation_id, seq),
-	FOREIGN KEY (conversation_id, sender_id) REFERENCES chat.member (conversation_id, account_id),
-	FOREIGN KEY (conversation_id, reply_to) REFERENCES chat.message (conversation_id, seq)
+	FOREIGN KEY (conversation_id, sender_id) REFERENCES chat.member (conversation_id, account_id)
 );
 COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 … in its conversation, without a gap';
+-- No foreign key refers to a message: it may be in chat.archive.  Whoever writes such a row has
+-- the conversation locked and the message before them (change.c, post.c).
 COMMENT ON COLUMN chat.message.client_id IS 'Made by the client: a repeated send gives the first result';
 COMMENT ON COLUMN chat.message.thread IS
 	'The message that the chain of replies began with; NULL where reply_to is NULL (no CHECK: every send would pay for it)';
@@ -33,7 +34,7 @@ COMMENT ON COLUMN chat.message.attachments IS
 	'What table attachment says of this message, [{id, name, media_type, size, sha256}], for readers and the output plugin; NULL if none';
 COMMENT ON COLUMN chat.message.ver IS 'NULL until the message changes';
 COMMENT ON COLUMN chat.message.changed IS
-	'What the last change was, for the output plugin: e edited, d deleted, r reactions, p pinned or not';
+	'What the last change was, for the output plugin: e edited, d deleted, r reactions, p pinned or not; a: only brought back from the archive, which is no event';
 COMMENT ON COLUMN chat.message.sender_name IS
 	'The sender''s user name: the output plugin makes the event from this row alone';
 

@@ -6,8 +6,7 @@ CREATE TABLE chat.message_revision (
 	revision        int NOT NULL CHECK (revision > 0),
 	content         text NOT NULL,
 	written_at      timestamptz NOT NULL,
-	PRIMARY KEY (conversation_id, seq, revision),
-	FOREIGN KEY (conversation_id, seq) REFERENCES chat.message (conversation_id, seq)
+	PRIMARY KEY (conversation_id, seq, revision)
 );
 COMMENT ON TABLE chat.message_revision IS
 	'What edited messages said before: 1 is what was sent; gone when the message is deleted';

@@ -7,7 +7,6 @@ CREATE TABLE chat.reaction (
 	account_id      bigint NOT NULL,
 	created_at      timestamptz NOT NULL,
 	PRIMARY KEY (conversation_id, seq, emoji, account_id),
-	FOREIGN KEY (conversation_id, seq) REFERENCES chat.message (conversation_id, seq),
 	FOREIGN KEY (conversation_id, account_id) REFERENCES chat.member (conversation_id, account_id)
 );
 COMMENT ON TABLE chat.reaction IS 'Who reacted to which message with what';

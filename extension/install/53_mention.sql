@@ -4,8 +4,7 @@ CREATE TABLE chat.mention (
 	conversation_id bigint NOT NULL,
 	account_id      bigint NOT NULL CHECK (account_id >= 0),
 	seq             bigint NOT NULL,
-	PRIMARY KEY (conversation_id, account_id, seq),
-	FOREIGN KEY (conversation_id, seq) REFERENCES chat.message (conversation_id, seq)
+	PRIMARY KEY (conversation_id, account_id, seq)
 );
 COMMENT ON TABLE chat.mention IS 'Which messages name whom';
 COMMENT ON COLUMN chat.mention.account_id IS 'A member; 0 is everybody (@all)';

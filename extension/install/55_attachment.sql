@@ -10,8 +10,7 @@ CREATE TABLE chat.attachment (
 	sha256          bytea NOT NULL CHECK (octet_length(sha256) = 32),
 	media_type      text NOT NULL CHECK (octet_length(media_type) BETWEEN 3 AND 255),
 	name            text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 1020),
-	PRIMARY KEY (conversation_id, id),
-	FOREIGN KEY (conversation_id, seq) REFERENCES chat.message (conversation_id, seq)
+	PRIMARY KEY (conversation_id, id)
 );
 COMMENT ON TABLE chat.attachment IS 'Files of messages; what they are';
 COMMENT ON COLUMN chat.attachment.account_id IS 'Who brought it, and only they can send it';

@@ -9,6 +9,15 @@ CREATE TABLE chat.erasure (
 COMMENT ON TABLE chat.erasure IS
 	'Closed accounts with messages that still carry their name, and how far that is done';
 
+CREATE TABLE chat.erasure_deferred (
+	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
+	account_id      bigint NOT NULL REFERENCES chat.account (id),
+	keeps_content   boolean NOT NULL,
+	PRIMARY KEY (conversation_id, account_id)
+);
+COMMENT ON TABLE chat.erasure_deferred IS
+	'What of closed accounts waits because the conversation is held; erase_content() takes it up again';
+
 CREATE FUNCTION chat.delete_account(password text, keep_content boolean DEFAULT true)
 	RETURNS chat.outcome
 	AS 'MODULE_PATHNAME', 'chat_delete_account'

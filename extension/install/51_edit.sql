@@ -1,7 +1,7 @@
 -- Editing and deleting messages.
 
 CREATE TABLE chat.message_revision (
-	conversation_id bigint NOT NULL,
+	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
 	seq             bigint NOT NULL,
 	revision        int NOT NULL CHECK (revision > 0),
 	content         text NOT NULL,

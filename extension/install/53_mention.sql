@@ -1,7 +1,7 @@
 -- Mentions: what conversations() counts and mentions() lists.
 
 CREATE TABLE chat.mention (
-	conversation_id bigint NOT NULL,
+	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
 	account_id      bigint NOT NULL CHECK (account_id >= 0),
 	seq             bigint NOT NULL,
 	PRIMARY KEY (conversation_id, account_id, seq)

@@ -22,6 +22,7 @@
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "errors.h"
 #include "spi.h"
@@ -38,23 +39,30 @@ PG_FUNCTION_INFO_V1(chat_gateway_sync);
 	"AS u (conversation_id, seq, ver, ask)), " \
 	"behind AS (SELECT a.ask, a.conversation_id, k.last_seq, k.last_ver, r.reset, " \
 	"coalesce(a.ver, 0) AS had_ver, " \
-	"CASE WHEN r.reset THEN greatest(k.last_seq - least($6, 50), 0) ELSE a.seq END AS from_seq " \
+	"CASE WHEN r.reset THEN greatest(k.last_seq - least($6, 50), k.purged_seq) ELSE a.seq END " \
+	"AS from_seq " \
 	"FROM ask a JOIN chat.conversation_counter k ON k.conversation_id = a.conversation_id " \
 	"CROSS JOIN LATERAL (SELECT a.seq IS NULL OR a.ver IS NULL OR a.seq > k.last_seq " \
-	"OR a.ver > k.last_ver AS reset) r), "
+	"OR a.ver > k.last_ver OR a.seq < k.purged_seq AS reset) r), "
 
+#define FOUND MESSAGES_ABOVE("b.conversation_id", "b.from_seq", "$6")
+#define ARCHIVED_JSON "to_json(" MESSAGE_INFO("c") ")::text "
+#define ARCHIVED_CHANGES \
+	"SELECT c.conversation_id, c.seq, c.ver, c.sender_id, c.deleted_at IS NOT " \
+	"NULL, " ARCHIVED_JSON \
+	"FROM chat.archived_changes(b.conversation_id, b.had_ver, b.from_seq, $6) c "
 #define MESSAGES \
 	"news AS MATERIALIZED (SELECT b.ask, x.seq, x.sender_id, x.json FROM behind b " \
-	"CROSS JOIN LATERAL (SELECT i.seq, i.sender_id, to_json(i)::text AS json " \
-	"FROM chat.message_info i WHERE i.conversation_id = b.conversation_id " \
-	"AND i.seq > b.from_seq ORDER BY i.seq LIMIT $6) x WHERE b.from_seq < b.last_seq), " \
+	"CROSS JOIN LATERAL (SELECT f.seq, (f.message).sender_id, to_json(f.message)::text AS json " \
+	"FROM " FOUND " f) x WHERE b.from_seq < b.last_seq), " \
 	"changes AS MATERIALIZED (SELECT b.ask, x.* FROM behind b " \
-	"CROSS JOIN LATERAL (SELECT m.conversation_id, m.seq, m.ver, m.sender_id, " \
+	"CROSS JOIN LATERAL ((SELECT m.conversation_id, m.seq, m.ver, m.sender_id, " \
 	"m.deleted_at IS NOT NULL AS deleted, to_json(i)::text AS json " \
 	"FROM chat.message m JOIN chat.message_info i " \
 	"ON i.conversation_id = m.conversation_id AND i.seq = m.seq " \
 	"WHERE m.conversation_id = b.conversation_id AND m.ver > b.had_ver AND m.seq <= b.from_seq " \
-	"ORDER BY m.ver LIMIT $6) x WHERE NOT b.reset AND b.had_ver < b.last_ver), "
+	"ORDER BY m.ver LIMIT $6) UNION ALL " ARCHIVED_CHANGES "ORDER BY ver LIMIT $6) x " \
+	"WHERE NOT b.reset AND b.had_ver < b.last_ver), "
 
 /* A page that is cut leaves the part of the cursor behind that it did not reach. */
 #define REACHED \

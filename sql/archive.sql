@@ -42,6 +42,8 @@ BEGIN
 		UNION ALL SELECT 'stats', chat.stats()::text
 		UNION ALL SELECT 'sync ' || c, string_agg(s::text, '|') FROM unnest(ARRAY['{}', '{"1": {"seq": 0, "ver": 0}}', '{"1": {"seq": 20, "ver": 3}}', '{"1": {"seq": 45, "ver": 3}}', '{"1": {"seq": 48, "ver": 9}}']) c,
 			LATERAL (SELECT conversation_id, status, seq, ver, messages, changed, memberships FROM chat.sync(c::jsonb, 7)) s GROUP BY c
+		UNION ALL SELECT 'frames ' || g.ask || g.part, string_agg(g.frame, '|' ORDER BY g.number, g.frame) FROM chat.gateway_sync('{1,1,1}', '{NULL,20,45}', '{NULL,3,3}', ARRAY[account, account, account], '{1,2,3}', 7) g
+			WHERE g.part NOT IN ('s', 'r', 'o') GROUP BY g.ask, g.part
 		UNION ALL SELECT 'search ' || q, string_agg((s.message, s.snippet)::text, '|') FROM unnest(ARRAY['message', 'essage 1', 'twice', 'from:bob', 'has:reaction', 'has:attachment', 'has:reply', 'once']) q,
 			chat.search(q, newest_first => true) s GROUP BY q
 		UNION ALL SELECT 'export', (chat.export_account()::jsonb - 'exported_at' - 'sessions' - 'conversations')::text

@@ -26,6 +26,7 @@ $node->safe_psql('chat', q{
 	SELECT chat.block(3);
 	COMMIT;
 	BEGIN; SELECT chat.act_as(2); SELECT chat.direct('alice'); SELECT chat.mark_read(1, 7); COMMIT;
+	SELECT chat.archive(now()); SELECT chat.hold(1, 'case 7'); SELECT chat.set_retention(1, '1 year');
 	SELECT chat.audit_seal();});
 my ($access, $refresh) = split /\|/,
   $node->safe_psql('chat', q{SELECT access_token, refresh_token FROM chat.login('bob', 'correct horse')});
@@ -54,7 +55,9 @@ my $rules = q{
 
 my $heads  = $node->safe_psql('chat', 'SELECT jsonb_agg(h) FROM chat.audit_heads() h');
 my $before = contents('chat');
-like $before, qr/^chat\.message 11\|/m, 'there is something to dump';
+like $before, qr/^chat\.message 2\|/m, 'there is something to dump';
+like $before, qr/^chat\.archive 1\|/m, 'archived too';
+my $history = q{BEGIN; SELECT FROM chat.act_as(2); SELECT md5(string_agg(h::text, '|')), count(*) FROM chat.history(1) h; COMMIT};
 
 # ---- there and back
 
@@ -65,6 +68,7 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $n
 	'restore without an error');
 
 is contents('copy'), $before, 'every table has the same rows';
+is $node->safe_psql('copy', $history), $node->safe_psql('chat', $history), 'every message reads as before';
 is $node->safe_psql('copy', $rules), $node->safe_psql('chat', $rules), 'and everybody the same rights';
 is $node->safe_psql('copy', "SELECT * FROM chat.audit_verify('$heads')"), '', 'the audit log is whole';
 

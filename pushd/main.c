@@ -559,6 +559,9 @@ stop(Daemon *daemon)
 	positions_free(daemon->positions);
 	if (daemon->server)
 		server_free(daemon->server);
+	if (daemon->quota)
+		quota_free(daemon->quota);
+	buffer_free(&daemon->openapi);
 	if (daemon->tls)
 		tls_free(daemon->tls);
 	if (daemon->ws)

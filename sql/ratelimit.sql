@@ -158,6 +158,8 @@ SELECT pg_temp.twice('edit', format($$SELECT chat.edit(%1$s, %2$s, 'one')$$, :ou
 SELECT pg_temp.refusal(format($$SELECT chat.delete(%1$s, %2$s)$$, :ours, :said));
 SELECT pg_temp.twice('react', format($$SELECT chat.react(%1$s, %2$s, '👍')$$, :ours, :said), format($$SELECT chat.unreact(%1$s, %2$s, '👍')$$, :ours, :said));
 SELECT pg_temp.twice('attach', format($$SELECT chat.attach(%1$s, 'a', 'text/plain', 'a')$$, :ours, :said), format($$SELECT chat.attach(%1$s, 'b', 'text/plain', 'b')$$, :ours, :said));
+SELECT pg_temp.twice('search', $$SELECT chat.search('hello')$$, $$SELECT chat.search('hello')$$);
+SELECT pg_temp.refusal($$SELECT chat.search_users('bob')$$), pg_temp.refusal($$SELECT chat.search_conversations('ours')$$);
 SELECT pg_temp.twice('block', 'SELECT chat.block(3)', 'SELECT chat.unblock(3)');
 SELECT pg_temp.twice('report', $$SELECT chat.report(3, 'rude')$$, format($$SELECT chat.report(%1$s, %2$s, 'rude')$$, :ours, :said));
 -- ... which an application that acts for somebody is not held to, unless it says so

@@ -165,23 +165,15 @@ AddToPage(int64 conversation_id, const int64 *keys, int count, int64 purged_seq)
 }
 
 void
-ArchiveKeyAdd(int64 conversation_id, const PackMessage *messages, int count)
+ArchiveKeyAdd(int64 conversation_id, int64 *keys, int count)
 {
-	int64 *keys = palloc((count + 1) * sizeof(int64));
-	int found = 0;
 	int64 purged_seq;
 
-	for (int i = 0; i < count; i++)
-	{
-		if (messages[i].present & PACK_CLIENT_ID)
-			keys[found++] =
-				ArchiveKeyOf(messages[i].sender_id, messages[i].client_id) | messages[i].seq;
-	}
-	qsort(keys, found, sizeof(int64), CompareKeys);
+	qsort(keys, count, sizeof(int64), CompareKeys);
 	SpiRun(&find_purged, SpiArgs(SpiInt64(conversation_id)));
 	purged_seq = SpiGetInt64(0, 1);
-	for (int begin = 0; begin < found;)
-		begin += AddToPage(conversation_id, &keys[begin], found - begin, purged_seq);
+	for (int begin = 0; begin < count;)
+		begin += AddToPage(conversation_id, &keys[begin], count - begin, purged_seq);
 }
 
 /* ---- looking up --------------------------------------------------------- */

@@ -21,10 +21,10 @@
 extern int64 ArchiveKeyOf(int64 sender_id, const uint8 client_id[PACK_CLIENT_ID_SIZE]);
 
 /*
- * Inside SpiBegin(), under the conversation's lock: adds the keys of messages, and drops
- * those of purged ones from the pages it comes by.
+ * Inside SpiBegin(), under the conversation's lock: adds keys, which it sorts, and drops those
+ * of purged messages from the pages it comes by.  Many at once: each page is written anew.
  */
-extern void ArchiveKeyAdd(int64 conversation_id, const PackMessage *messages, int count);
+extern void ArchiveKeyAdd(int64 conversation_id, int64 *keys, int count);
 
 /*
  * The message of that sender and client id; NULL if there is none.  `page` is the

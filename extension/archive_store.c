@@ -445,9 +445,31 @@ FindHost(int64 conversation_id, int64 seq, ArchiveBlock *host)
 		host->count = 0;
 }
 
+/* The keys of what a call packs, to be written together. */
+typedef struct KeyList
+{
+	int count;
+	int64 *keys;
+} KeyList;
+
+static void
+AddKeys(KeyList *list, const PackMessage *messages, int count)
+{
+	Size size = (list->count + count + 1) * sizeof(int64);
+
+	list->keys = list->keys ? repalloc(list->keys, size) : palloc(size);
+	for (int i = 0; i < count; i++)
+	{
+		const PackMessage *m = &messages[i];
+
+		if (m->present & PACK_CLIENT_ID)
+			list->keys[list->count++] = ArchiveKeyOf(m->sender_id, m->client_id) | m->seq;
+	}
+}
+
 /* Rows from seq on, up to the next block, at most `max`; how many. */
 static int
-PackFrom(int64 conversation_id, int64 seq, TimestampTz before, int max)
+PackFrom(int64 conversation_id, int64 seq, TimestampTz before, int max, KeyList *keys)
 {
 	ArchiveBlock host = {0};
 	int64 end;
@@ -463,7 +485,7 @@ PackFrom(int64 conversation_id, int64 seq, TimestampTz before, int max)
 	messages = palloc((host.count + taken) * sizeof(PackMessage));
 	for (int i = 0; i < taken; i++)
 		GetMessage(i, &messages[i]);
-	ArchiveKeyAdd(conversation_id, messages, taken);
+	AddKeys(keys, messages, taken);
 	KeepPositions(conversation_id, messages, taken);
 	if (host.count > 0)
 		memcpy(&messages[taken], host.messages, host.count * sizeof(PackMessage));
@@ -478,11 +500,13 @@ ArchivePack(int64 conversation_id, TimestampTz before, int max)
 	const NullableDatum *oldest =
 		SpiArgs(SpiInt64(conversation_id), SpiDatum(TimestampTzGetDatum(before), false));
 	int packed = 0;
+	KeyList keys = {0};
 
 	while (packed < max && SpiRun(&find_oldest, oldest) > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		packed += PackFrom(conversation_id, SpiGetInt64(0, 1), before, max - packed);
+		packed += PackFrom(conversation_id, SpiGetInt64(0, 1), before, max - packed, &keys);
 	}
+	ArchiveKeyAdd(conversation_id, keys.keys, keys.count);
 	return packed;
 }

@@ -32,13 +32,12 @@ CREATE UNIQUE INDEX archive_last_seq_key ON chat.archive (conversation_id, last_
 -- Finds what changed since a version.
 CREATE INDEX archive_ver_idx ON chat.archive (conversation_id, max_ver) WHERE max_ver IS NOT NULL;
 
--- Half empty, so that a page that grows stays where it is.
 CREATE TABLE chat.archive_key (
 	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
 	first_key       bigint NOT NULL,
 	keys            bytea NOT NULL,
 	PRIMARY KEY (conversation_id, first_key)
-) WITH (fillfactor = 50);
+);
 ALTER TABLE chat.archive_key ALTER COLUMN keys SET STORAGE PLAIN;
 COMMENT ON TABLE chat.archive_key IS
 	'Where to look for the archived message that a repeated send names: hashes of sender and client id, each with the message''s number, sorted, in pages';

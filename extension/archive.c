@@ -146,7 +146,7 @@ ArchiveFindMessage(int64 conversation_id, int64 seq)
 	for (int i = 0; i < block.count; i++)
 	{
 		if (block.messages[i].seq == seq)
-			return &block.messages[i];
+			return block.messages + i;
 	}
 	return NULL;
 }

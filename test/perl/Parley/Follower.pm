@@ -29,6 +29,7 @@ sub open ($self, $parley, %more)
 {
 	$self->{socket}  = Parley::Socket->open($parley);
 	$self->{applied} = 0;
+	die 'refused: ' . Mojo::JSON::encode_json($self->{socket}{tx}->error) . "\n" if defined $self->{socket}->refused;
 	$self->{socket}->send({ type => 'auth', token => $self->{user}->token });
 	return $self->sync(%more);
 }
@@ -94,7 +95,7 @@ my %apply = (
 	},
 	delivered => sub ($self, $room, $frame) { },
 	reset     => sub ($self, $room, $frame) {
-		%$room = (seq => $frame->{seq}, ver => $frame->{ver}, messages => {}, resets => ($room->{resets} // 0) + 1);
+		%$room = (seq => $frame->{seq}, ver => 0, messages => {}, resets => ($room->{resets} // 0) + 1);
 	},
 	gone => sub ($self, $room, $frame) { $room->{ended} = 'gone' },
 	gap  => sub ($self, $room, $frame) { $self->complain($frame, 'no gap is due') });
@@ -105,10 +106,11 @@ sub complain ($self, $frame, $what)
 	return;
 }
 
-# Versions of a sync may come again in a newer state; so only the cursor is kept.
+# While a sync is under way, what it says is the new version.
 sub take_ver ($self, $room, $frame)
 {
-	$room->{ver} = $frame->{ver} if $frame->{ver} > $room->{ver};
+	$room->{seen} = $frame->{ver} if $frame->{ver} > ($room->{seen} // 0);
+	$room->{ver} = $frame->{ver} if $self->{synced} && $frame->{ver} > $room->{ver};
 	return;
 }
 
@@ -157,7 +159,7 @@ sub await_cursor ($self, $id, $seq, $ver)
 		sub {
 			$self->apply;
 			my $room = $self->{rooms}{$id};
-			return $room && $room->{seq} >= $seq && $room->{ver} >= $ver;
+			return $room && $room->{seq} >= $seq && ($ver <= $room->{ver} || $ver <= ($room->{seen} // 0));
 		},
 		"conversation $id at $seq, $ver");
 	return $self;

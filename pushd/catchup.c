@@ -197,6 +197,8 @@ item_keep(Item *item, Event *event)
 {
 	Client *client = item->client;
 
+	if (item->state == ITEM_FLUSHING && cursor_has(item->question.cursor, event))
+		return; /* the feed is not yet where the snapshot was */
 	if (!item->again && client->kept_bytes + event->length <= client->owner->options.max_kept_bytes)
 	{
 		item_add(item, event);
@@ -479,12 +481,12 @@ item_flushed(Item *item)
 	}
 	if (item->status)
 		summarize(list_entry(list_first(&client->syncs), Sync, node), item);
+	item->since_ms = clock_ms();
 	if (!item->has_tail || tail_is_over(item))
 	{
 		item_free(item);
 		return;
 	}
-	item->since_ms = clock_ms();
 	item_move(item, ITEM_TAIL, &client->tails);
 }
 

@@ -9,8 +9,6 @@ use Mojo::Base -strict, -signatures;
 use utf8;
 
 use Encode qw(encode);
-use Mojo::File qw(tempdir);
-use POSIX ();
 use Test::More;
 
 use Parley;
@@ -28,46 +26,38 @@ my @readers = ($bob, @people);
 # Sends, and now and then a change of something older.
 sub script ($writer)
 {
-	my $script = '';
+	my @transactions;
 
-	for my $n (1 .. 250)
+	for my $n (1 .. 120)
 	{
 		my $group  = $groups[ rand @groups ];
 		my $recent = "(SELECT greatest(1, max(seq) - @{[int rand 30]}) FROM chat.message WHERE conversation_id = $group AND sender_id = @{[$writer->id]})";
-		$script .= "BEGIN; SELECT FROM chat.act_as(@{[$writer->id]});\n";
-		$script .= "SELECT FROM chat.send($group, '@{[$writer->username]} $n @{['x' x rand 300]}');\n" for 1 .. 1 + rand 2;
+		my $script = "BEGIN; SELECT FROM chat.act_as(@{[$writer->id]});\n";
+		$script .= "SELECT FROM chat.send($group, '@{[$writer->username]} $n @{['x' x rand 100]}');\n" for 1 .. 1 + rand 2;
 		$script .= "SELECT FROM chat.react($group, $recent, '👍');\n" if rand() < 0.1;
 		$script .= "SELECT FROM chat.edit($group, (SELECT max(seq) FROM chat.message WHERE conversation_id = $group AND sender_id = @{[$writer->id]} AND deleted_at IS NULL), 'edited $n');\n"
 		  if rand() < 0.1;
 		$script .= "SELECT chat.delete($group, (SELECT max(seq) - 3 FROM chat.message WHERE conversation_id = $group AND sender_id = @{[$writer->id]} AND deleted_at IS NULL));\n"
 		  if rand() < 0.02;
-		$script .= "COMMIT;\n";
+		push @transactions, "${script}COMMIT;\n";
 	}
-	return $script;
+	return @transactions;
 }
 
-my $folder = tempdir;
-
-# Returns the process.
-sub write_on ($writer)
+# A psql that takes its transactions one by one.
+sub writer ($person)
 {
-	my $file = $folder->child($writer->username . '.sql')->spurt(encode('UTF-8', script($writer)));
-	my $pid  = fork // die "fork: $!";
+	my $connection = $parley->node->connstr('chat');
 
-	return $pid if $pid;
-	open STDIN,  '<', "$file";
-	open STDOUT, '>', '/dev/null';
-	open STDERR, '>&', \*STDOUT;
-	{ exec 'psql', '-XqAt', '-d', $parley->node->connstr('chat') }
-	POSIX::_exit(127);
+	open my $pipe, '|-', "psql -XqAt -d '$connection' >/dev/null 2>&1" or die "psql: $!";
+	$pipe->autoflush(1);
+	return { pipe => $pipe, transactions => [ script($person) ] };
 }
-
-my @writers = map { write_on($_) } @people;
 
 my @followers = map {
 	my $follower = Parley::Follower->new($readers[ $_ % @readers ]);
 	{ follower => $follower->open($parley)->await_synced, opens => 1 }
-} 1 .. 20;
+} 1 .. 10;
 
 # One step of one client: it looks, or goes and comes back at once, wherever it is.
 sub step ($one)
@@ -75,23 +65,26 @@ sub step ($one)
 	my $follower = $one->{follower};
 	my $ready    = $follower->apply;
 
-	return if rand() > 0.1 && !$follower->socket->is_closed;
-	return if !$ready && rand() < 0.5;
+	return if rand() > ($ready ? 0.1 : 0.02) && !$follower->socket->is_closed;
 	$follower->close;
 	$follower->open($parley);
 	$one->{opens}++;
 	return;
 }
 
-my $lost = 0;
-my $tick = Mojo::IOLoop->recurring(0.005 => sub { });
-while (@writers = grep { waitpid($_, POSIX::WNOHANG()) == 0 } @writers)
+my @writers = map { writer($_) } @people;
+my $lost    = 0;
+my $tick    = Mojo::IOLoop->recurring(0.005 => sub { });
+while (@writers = grep { @{ $_->{transactions} } || !close $_->{pipe} } @writers)
 {
+	for my $writer (@writers)
+	{
+		print { $writer->{pipe} } encode('UTF-8', shift @{ $writer->{transactions} });
+	}
 	Mojo::IOLoop->one_tick;
-	step($followers[ rand @followers ]);
-	$parley->sql('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots') if rand() < 0.003 && $lost++ < 2;
+	step($_) for @followers;
+	$parley->sql('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots') if rand() < 0.01 && $lost++ < 2;
 }
-Mojo::IOLoop->remove($tick);
 
 # The end: everybody comes back once more.
 for my $one (@followers)
@@ -100,6 +93,7 @@ for my $one (@followers)
 	$one->{follower}->open($parley)->await_synced;
 }
 my %truth = map { my $id = $_; ($id => [ map { Parley::Follower->summary($_) } $bob->history($id) ]) } @groups;
+cmp_ok @{ $truth{$_} }, '>', 50, @{ $truth{$_} } . " messages in conversation $_" for @groups;
 for my $n (0 .. $#followers)
 {
 	my $follower = $followers[$n]{follower};

@@ -102,7 +102,8 @@ my %apply = (
 
 sub complain ($self, $frame, $what)
 {
-	push @{ $self->{complaints} }, Mojo::JSON::encode_json($frame) . ": $what";
+	my %told = map { defined $frame->{$_} ? ($_ => $frame->{$_}) : () } qw(type id conversation_id seq ver);
+	push @{ $self->{complaints} }, join(' ', map { "$_ $told{$_}" } sort keys %told) . ": $what";
 	return;
 }
 

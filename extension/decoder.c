@@ -34,7 +34,7 @@
 #include "wire.h"
 
 #define FEED_SCHEMA "chat"
-#define MAX_DIGITS 20 /* of an int64 with its sign */
+#define MAX_DIGITS 20			/* of an int64 with its sign */
 #define CHUNK_SIZE (256 * 1024) /* a chunk is sent off when it has grown past this */
 
 typedef struct DecoderState

@@ -456,9 +456,18 @@ chat_detach(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static SpiQuery remove_uploads = {
+	.sql = "DELETE FROM chat.upload WHERE created_at < now() - $1",
+	.argtypes = {INTERVALOID},
+};
+
+/* What came in part only goes along: it was never an attachment, and is not counted. */
 Datum
 chat_clean_attachments(PG_FUNCTION_ARGS)
 {
+	SpiBegin();
+	SpiRun(&remove_uploads, SpiArgs(SpiFunctionArg(fcinfo, 0)));
+	SpiEnd();
 	return SpiReturnValue(fcinfo, &remove_orphans,
 						  SpiArgs(SpiFunctionArg(fcinfo, 0), SpiFunctionArg(fcinfo, 1)));
 }

@@ -562,6 +562,7 @@ http_free(Http *http)
 {
 	ListNode *node;
 
+	http->options.request.draining = true;
 	while ((node = list_first(&http->connections)))
 		connection_end(list_entry(node, Connection, node));
 	free(http);

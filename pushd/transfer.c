@@ -414,7 +414,7 @@ transfer_end(Transfer *transfer)
 {
 	if (!transfer)
 		return;
-	if (transfer->upload_id[0] != '\0')
+	if (transfer->upload_id[0] != '\0' && !transfer->request->options->draining)
 	{
 		PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->upload_id)};
 

@@ -6,7 +6,8 @@
  * libpq takes a parameter, and gives a value, only as a whole.  So a file goes in pieces
  * of their own statements, each when the one before it has arrived; who reads slowly, or
  * sends slowly, slows down the other side.  An upload of more than one piece becomes an
- * attachment with its last step (chat.attach_finish); one that breaks off is cancelled.
+ * attachment with its last step (chat.attach_finish); one that breaks off is cancelled, unless
+ * the daemon is about to end: chat.attach_begin() forgets what is old.
  */
 #ifndef PARLEY_TRANSFER_H
 #define PARLEY_TRANSFER_H

@@ -76,3 +76,8 @@ UPDATE chat.upload SET created_at = created_at - interval '2 h';
 SELECT chat.attach_begin(1, 'a', 'text/plain') IS NOT NULL AS again;
 COMMIT;
 SELECT count(*) FROM chat.upload;
+
+-- those of who never comes again go with the regular job
+UPDATE chat.upload SET created_at = created_at - interval '2 days';
+SELECT chat.clean_attachments();
+SELECT count(*) FROM chat.upload;

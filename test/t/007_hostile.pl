@@ -199,6 +199,86 @@ subtest 'REST: queries' => sub {
 	  for '', 'search', 'Search=x', 'search=%FF', 'search=%C0%AF', 'search=x&limit=0', 'search=x&limit=9999999999';
 	refused $mallet->get("/conversations?$_"), "conversations ?$_"
 	  for 'before=%FF', 'before=2026-99-99', 'limit=-5', 'before=x';
+	refused $mallet->get("/conversations/$team/messages?search=x&$_"), "messages ?search=x&$_"
+	  for 'page=x', 'page=' . '9' x 5000, 'page=%00', 'page=1.2.3.4.5', 'limit=0';
+	refused $mallet->get("/search?$_"), "search ?$_" for '', 'q=x&page=x', 'q=x&newest_first=1', "q=x&conversation_id=$others";
+	refused $mallet->get($_), $_ for "/audit?kinds=$sql[0]", '/rate-limits', '/audit/kinds?x=1%00';
+	refused $mallet->call(PUT => "/rate-limits/$_", body => { burst => 1, per_minute => 1 }), "rate limit $_"
+	  for 'send/account', "'/--", '%ff/account', 'x' x 300 . '/all';
+	refused $mallet->call(PUT => "/conversations/$team/language", body => { language => $_ }), "language $_"
+	  for @sql, 7, [], 'x' x 100_000;
+};
+
+my @files = (
+	'name='                           => 'text/plain',
+	'name=..%2Fx'                     => 'text/plain',
+	'name=%FF'                        => 'text/plain',
+	'name=a%00b'                      => 'text/plain',
+	'name=a%0D%0AX-Evil:%201'         => 'text/plain',
+	'name=' . 'x' x 300               => 'text/plain',
+	'name=a&sha256=zz'                => 'text/plain',
+	"name=a&sha256=$sql[0]"           => 'text/plain',
+	'name=a&sha256=' . '0' x 63       => 'text/plain',
+	'name=%E2%80%AEgpj.exe'           => 'text/plain',
+	'name=a'                          => 'text/html',
+	'name=b'                          => 'image/svg+xml',
+	'name=c'                          => 'text/plain; charset=utf-8',
+	'name=d'                          => "text/plain' OR '1'='1",
+	'name=e'                          => 'x' x 500 . '/y',
+	'name=f'                          => 'image/png',
+	'nothing=at&all='                 => 'text/plain');
+
+subtest 'REST: files' => sub {
+	while (my ($query, $type) = splice @files, 0, 2)
+	{
+		refused $mallet->call(
+			POST    => "/conversations/$team/attachments?$query",
+			body    => 'not a picture',
+			headers => { 'Content-Type' => $type }), "$type, ?" . substr $query, 0, 40;
+	}
+	refused $mallet->call(POST => "/conversations/$others/attachments?name=x", body => 'x', headers => { 'Content-Type' => 'text/plain' }),
+	  'into a conversation of others';
+	my $secret = $bob->must($bob->call(
+			POST    => "/conversations/$others/attachments?name=x",
+			body    => 'secret',
+			headers => { 'Content-Type' => 'text/plain' }))->{id};
+	refused $mallet->get("/conversations/$_/attachments/$secret"), "the file of others, $_" for $team, $others;
+	refused $mallet->get("/conversations/$_/attachments/$secret/content"), "its content, $_" for $team, $others;
+	refused $mallet->delete("/conversations/$_/attachments/$secret"), "its end, $_" for $team, $others;
+	refused $mallet->post("/conversations/$team/messages", { content => 'x', attachments => $_ }), 'attachments ' . encode_json($_)
+	  for [$secret], ['1'], [1.5], { 1 => 1 }, 'x', [ map { $_ } 1 .. 11 ], [undef], [[1]];
+
+	my $mine = $mallet->must($mallet->call(
+			POST    => "/conversations/$team/attachments?name=%22a%25b%22;x=.txt",
+			body    => 'mine',
+			headers => { 'Content-Type' => 'text/plain' }))->{id};
+	my $content = "/conversations/$team/attachments/$mine/content";
+	is $mallet->get($content)->header('Content-Disposition'), q{attachment; filename="_a_b_;x=.txt"; filename*=UTF-8''%22a%25b%22%3Bx%3D.txt},
+	  'a name cannot leave its quotes';
+	for my $range ('bytes=-0', 'bytes=9223372036854775807-', 'bytes=-9223372036854775808', 'bytes=0-9223372036854775808', 'bytes=4-', 'bytes=--1', '=', 'bytes')
+	{
+		my $answer = $mallet->call(GET => $content, headers => { Range => $range });
+		$inputs++;
+		ok $answer->status == 416 || ($answer->status == 200 && $answer->body eq 'mine'), "Range: $range → " . $answer->status;
+	}
+};
+
+subtest 'REST: cookies and origins' => sub {
+	my @say = (POST => "/conversations/$team/messages", body => { content => 'x' });
+	for my $cookie ('parley_token', 'parley_token=', 'parley_token=x', 'parley_token="x"', '; ; =; parley_token=;;', 'x' x 6000,
+		"parley_token=$sql[0]", '__Host-parley_token=x; parley_token=' . $mallet->token, "parley_token	=" . $mallet->token)
+	{
+		my %headers = (Cookie => $cookie, Origin => $parley->url);
+		refused $nobody->call(@say, headers => {%headers}), 'cookie ' . substr $cookie, 0, 40;
+	}
+	my %cookie = (Cookie => 'parley_token=' . $mallet->token);
+	for my $origin ('null', 'https://evil.example', 'http://127.0.0.1', $parley->url . '.evil.example', $parley->url . '/', '://' , 'x' x 3000)
+	{
+		refused $nobody->call(@say, headers => { %cookie, Origin => $origin }), 'origin ' . substr $origin, 0, 40;
+	}
+	refused $nobody->call(@say, headers => {%cookie}), 'no origin';
+	refused $nobody->call(POST => '/auth/refresh', body => {}, headers => { Cookie => "parley_refresh=$_", Origin => $parley->url }), "refresh by $_"
+	  for 'x', $sql[1], 'x' x 4000;
 };
 
 my $token = $mallet->token;

@@ -22,6 +22,7 @@ struct Canary
 	int64_t period_ms;
 	bool streaming;
 	bool failed;		/* the last one was not written */
+	bool missed;		/* one was given up, and none came back since */
 	int64_t number;		/* under way; 0: none */
 	int64_t sent_us;	/* clock_us() of it, or of the last one */
 	int64_t heard_us;	/* of the last one; 0: none */
@@ -80,7 +81,7 @@ is_late(const Canary *canary)
 	return canary->number != 0 && clock_us() - canary->sent_us > LIMIT_MS * INT64_C(1000);
 }
 
-/* One that is late is given up for the next; the state tells of it until one comes back. */
+/* One that is late is given up for the next. */
 static void
 try_feed(Canary *canary)
 {
@@ -91,9 +92,8 @@ try_feed(Canary *canary)
 		metric_add(METRIC_CANARY_LATE, 1);
 		log_warn("canary: what was committed %lld ms ago has not come back through the feed",
 				 (long long) (clock_us() - canary->sent_us) / 1000);
-		canary->failed = false;
+		canary->missed = true;
 		canary->number = 0;
-		canary->heard_us = 0;
 	}
 	if (canary->streaming && rested && !canary->request && canary->number == 0)
 		send_one(canary);
@@ -115,6 +115,7 @@ canary_heard(Canary *canary, int64_t number)
 	if (number != canary->number)
 		return; /* of another process, or given up */
 	canary->number = 0;
+	canary->missed = false;
 	canary->heard_us = clock_us();
 	canary->latency_us = canary->heard_us - canary->sent_us;
 	metric_observe_us(METRIC_CANARY_SECONDS, canary->latency_us);
@@ -129,7 +130,7 @@ canary_set_streaming(Canary *canary, bool streaming)
 	canary->number = 0;
 	canary->heard_us = 0;
 	canary->sent_us = 0;
-	canary->failed = false;
+	canary->failed = canary->missed = false;
 	if (streaming)
 		try_feed(canary);
 }
@@ -141,7 +142,7 @@ state_of(const Canary *canary)
 		return CANARY_RESTING;
 	if (canary->failed)
 		return CANARY_NOT_SENT;
-	if (is_late(canary))
+	if (canary->missed || is_late(canary))
 		return CANARY_LATE;
 	return canary->heard_us != 0 ? CANARY_WELL : CANARY_UNTRIED;
 }

@@ -240,7 +240,7 @@ sub start_pushd ($self, %flags)
 	$self->spawn_pushd(%flags);
 	await(sub { !$self->pushd_runs || $self->log =~ /ready: http/ }, 'parley-pushd is ready');
 	$self->pushd_runs or die 'parley-pushd ended: ' . $self->log;
-	($self->{port}) = $self->log =~ m{ready: http://127\.0\.0\.1:(\d+)} or die 'no port: ' . $self->log;
+	($self->{port}) = $self->log =~ m{ready: https?://127\.0\.0\.1:(\d+)} or die 'no port: ' . $self->log;
 	return $self;
 }
 

@@ -1,0 +1,181 @@
+# TLS: what is spoken and what is not, REST and WebSocket through it, certificates that
+# change, and plain HTTP that leads to it.
+use FindBin;
+use lib "$FindBin::Bin/../perl";
+use Mojo::Base -strict, -signatures;
+
+use IO::Socket::INET;
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json encode_json);
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
+use Test::More;
+
+use Parley;
+use Parley::Raw;
+
+my $folder = PostgreSQL::Test::Utils::tempdir();
+
+sub make_certificate ($name)
+{
+	system('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+		'-keyout', "$folder/key.pem", '-out', "$folder/cert.pem", '-days', 2, '-subj', "/CN=$name",
+		'-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1') == 0 or die 'openssl req';
+	return;
+}
+
+sub free_port
+{
+	return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport;
+}
+
+make_certificate('first');
+my $redirect = free_port();
+my $parley   = Parley->start(
+	flags => {
+		'tls-cert'      => "$folder/cert.pem",
+		'tls-key'       => "$folder/key.pem",
+		'redirect-port' => $redirect,
+		'drain-s'       => 0
+	});
+my $port = $parley->port;
+
+# s_client with standard input and output as one socket that Parley::Raw can talk through.
+sub tunnel (@options)
+{
+	socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "socketpair: $!";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDIN,  '<&', $theirs;
+		open STDOUT, '>&', $theirs;
+		open STDERR, '>', '/dev/null';
+		{
+			exec 'setpriv', '--pdeathsig', 'KILL', 'openssl', 's_client', '-quiet', '-no_ign_eof', '-CAfile',
+			  "$folder/cert.pem", '-verify_return_error', @options, '-connect', "127.0.0.1:$port";
+		}
+		POSIX::_exit(127);
+	}
+	close $theirs;
+	$ours->blocking(0);
+	return bless { socket => $ours, in => '', ended => 0 }, 'Parley::Raw';
+}
+
+# One request, its answer.
+sub ask ($method, $path, $body = undef, @headers)
+{
+	my $json = defined $body ? encode_json($body) : '';
+	return tunnel()->write(join "\r\n", "$method $path HTTP/1.1", 'Host: localhost', @headers,
+		$json ? ('Content-Type: application/json', 'Content-Length: ' . length $json) : (), '', $json)->answer;
+}
+
+# What s_client says of a handshake.
+sub handshake (@options)
+{
+	return scalar qx(openssl s_client -connect 127.0.0.1:$port @options </dev/null 2>&1);
+}
+
+sub subject { return handshake() =~ /subject=.*?CN ?= ?(\w+)/ ? $1 : 'none' }
+
+sub metric ($line)
+{
+	my ($value) = ask(GET => '/metrics')->{body} =~ /^\Q$line\E (\d+)/m;
+	return $value // 0;
+}
+
+subtest 'what is spoken' => sub {
+	like handshake('-tls1_3'),                qr/Protocol *: TLSv1\.3|New, TLSv1\.3/,       'TLS 1.3';
+	like handshake('-tls1_2'),                qr/New, TLSv1\.2.*Cipher is ECDHE-\S+-(GCM|POLY1305)/s, 'TLS 1.2, forward secrecy';
+	like handshake('-tls1_2'),                qr/Secure Renegotiation IS supported/,        'secure renegotiation only';
+	unlike handshake('-tls1_1', '-cipher', "'ALL:\@SECLEVEL=0'"), qr/Cipher is [A-Z]/,      'no TLS 1.1';
+	unlike handshake('-tls1_2', '-cipher', 'AES128-SHA'),    qr/Cipher is [A-Z]{2}/,        'no cipher without forward secrecy';
+	like handshake('-alpn', 'h2,http/1.1'),   qr/ALPN protocol: http\/1\.1/,                'ALPN http/1.1';
+	unlike handshake('-alpn', 'h2'),          qr/Cipher is [A-Z]{2}/,                       'and no other';
+	cmp_ok metric('parley_refused_total{reason="tls_handshake"}'), '>=', 3, 'refused handshakes are counted';
+};
+
+my $grant;
+subtest 'REST' => sub {
+	my $answer = ask(POST => '/api/v1/auth/signup',
+		{ username => 'alice', email => 'alice@example.org', password => 'correct horse battery staple' });
+	is $answer->{status}, 201, 'a request with a body';
+	$grant = decode_json($answer->{body});
+	like $answer->{head}, qr/^strict-transport-security: max-age=31536000\r?$/im, 'HSTS';
+	like $answer->{head}, qr/^$_/im, $_
+	  for 'x-content-type-options: nosniff', 'content-security-policy: ', 'referrer-policy: ', 'cross-origin-opener-policy: same-origin';
+	my $connection = tunnel();
+	is $connection->write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")->answer->{status}, 200, 'a connection stays' for 1 .. 3;
+	is(tunnel()->write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" x 50)->answer->{status}, 200, 'requests in one piece');
+};
+
+sub websocket
+{
+	my $socket = tunnel();
+	$socket->write("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		  . "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+		  . "Authorization: Bearer $grant->{access_token}\r\n\r\n");
+	is $socket->answer->{status}, 101, 'an upgrade';
+	is decode_json($socket->frame->{payload})->{type}, 'welcome', 'welcome';
+	return $socket;
+}
+
+subtest 'WebSocket' => sub {
+	my $team = decode_json(ask(POST => '/api/v1/conversations', { name => 'team' }, "Authorization: Bearer $grant->{access_token}")->{body})->{id};
+	my ($one, $two) = (websocket(), websocket());
+	my %seen;
+
+	for my $n (1 .. 40)
+	{
+		$one->write(Parley::Raw->bytes(encode_json({
+			type => 'message', conversation_id => $team, content => "$n " . 'x' x 15_000 })));
+	}
+	while (keys %seen < 40)
+	{
+		my $frame = $two->frame;
+		last if $frame->{opcode} == 8;
+		for my $object (map { decode_json($_) } split /\n/, $frame->{payload})
+		{
+			$seen{ $object->{seq} }++ if $object->{type} eq 'message';
+		}
+	}
+	is_deeply [ sort { $a <=> $b } keys %seen ], [ 1 .. 40 ], '600 kB in and out, complete';
+	cmp_ok metric('parley_tls_connections'), '>=', 2, 'counted';
+	undef $one;
+	undef $two;
+	await(sub { metric('parley_tls_connections') <= 1 }, 'and forgotten');
+};
+
+subtest 'plain HTTP' => sub {
+	is(Parley::Raw->new($parley)->write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")->answer->{status}, 0,
+		'gets no answer where TLS is spoken');
+	my $plain = bless { socket => IO::Socket::INET->new("127.0.0.1:$redirect"), in => '', ended => 0 }, 'Parley::Raw';
+	$plain->{socket}->blocking(0);
+	my $answer = $plain->write("GET /a?b=c HTTP/1.1\r\nHost: chat.example:80\r\n\r\n")->answer;
+	is $answer->{status}, 308, 'is redirected elsewhere';
+	like $answer->{head}, qr{^location: https://chat\.example:$port/a\?b=c\r?$}im, 'to the same place';
+};
+
+subtest 'certificates' => sub {
+	is subject(), 'first', 'as configured';
+	make_certificate('second');
+	kill HUP => $parley->pid;
+	await(sub { subject() eq 'second' }, 'new files after SIGHUP');
+	is subject(), 'second', 'new files after SIGHUP';
+	path("$folder/cert.pem")->copy_to("$folder/kept.pem");
+	path("$folder/cert.pem")->spurt("garbage\n");
+	kill HUP => $parley->pid;
+	await(sub { $parley->log =~ /the certificate stays as it was: certificate/ }, 'a bad file is named');
+	is subject(), 'second', 'and the old one served on';
+	path("$folder/kept.pem")->copy_to("$folder/cert.pem");
+};
+
+subtest 'the end' => sub {
+	my $socket = websocket();
+	kill TERM => $parley->pid;
+	my @frames;
+	push @frames, $socket->frame until @frames && $frames[-1]{opcode} == 8;
+	is unpack('n', $frames[-1]{payload}), 4000, 'the close comes through';
+	await(sub { !$parley->pushd_runs }, 'the daemon ends');
+	is $parley->{status}, 0, 'without an error';
+};
+
+done_testing;

@@ -290,7 +290,8 @@ tell()
 	if [ "$(wc -l <"$work/told")" -le 200 ]; then
 		cat "$work/told"
 	else
-		grep -a -A 20 -E "$failed_line" "$work/told" | head -n 150
+		grep -a -A 20 -E "$failed_line" "$work/told" >"$work/failures" || true
+		head -n 150 "$work/failures"
 		echo "[...]"
 		tail -n 30 "$work/told"
 	fi

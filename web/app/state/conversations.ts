@@ -1,5 +1,5 @@
 import { batch, computed, signal } from "@preact/signals";
-import type { Conversation, Message } from "@pg-parley/client";
+import { applyChange, type Conversation, type Message } from "@pg-parley/client";
 import { me } from "./account";
 import { chat } from "./client";
 import { shown, showList } from "./route";
@@ -98,18 +98,30 @@ function messageCame(message: Message): void {
   });
 }
 
-chat.on("conversations", ({ list, complete }) => {
-  const next = new Map(complete ? justMet() : byId.peek());
+chat.on("conversations", (list) => {
+  const next = new Map(justMet());
   for (const conversation of list) next.set(conversation.id, merge(conversation));
   batch(() => {
     byId.value = next;
     loaded.value = true;
-    if (complete && shown.peek() !== null && !next.has(shown.peek()!)) showList();
+    if (shown.peek() !== null && !next.has(shown.peek()!)) showList();
   });
 });
 
 chat.on("conversation", (conversation) => void met(conversation));
 chat.on("message", messageCame);
+
+chat.on("change", (change) => {
+  const conversation = byId.peek().get(change.conversation_id);
+  const last = conversation?.last_message;
+  if (conversation === undefined || last?.seq !== change.seq) return;
+  put({ ...conversation, last_message: applyChange(last, change) });
+});
+
+chat.on("group", ({ id, name, is_public }) => {
+  const conversation = byId.peek().get(id);
+  if (conversation !== undefined) put({ ...conversation, name, is_public });
+});
 
 chat.on("read", ({ conversation_id, user_id, seq }) => {
   const conversation = byId.peek().get(conversation_id);

@@ -1,7 +1,15 @@
 import { batch, signal } from "@preact/signals";
-import { asProblem, type Message, uuid } from "@pg-parley/client";
+import {
+  applyChange,
+  asProblem,
+  type Change,
+  type Message,
+  type Reset,
+  uuid,
+} from "@pg-parley/client";
 import { me } from "./account";
 import { chat } from "./client";
+import { shown } from "./route";
 import { wordsFor } from "./wording";
 
 /** A message of ours that has not come back from the server yet. */
@@ -16,6 +24,8 @@ export interface Outgoing {
 }
 
 const PAGE = 50;
+/** Of a conversation that is not on the screen. */
+const KEPT_UNSEEN = 300;
 
 export function lastOf<T>(list: readonly T[]): T | undefined {
   return list[list.length - 1];
@@ -25,7 +35,7 @@ export function lastOf<T>(list: readonly T[]): T | undefined {
 export class Thread {
   readonly messages = signal<readonly Message[]>([]);
   readonly outgoing = signal<readonly Outgoing[]>([]);
-  readonly phase = signal<"loading" | "ready" | "failed">("loading");
+  readonly phase = signal<"loading" | "ready">("loading");
   readonly hasOlder = signal(false);
   readonly loadingOlder = signal(false);
   readonly trouble = signal<string | null>(null);
@@ -34,33 +44,25 @@ export class Thread {
 
   constructor(readonly conversationId: number) {}
 
-  async load(): Promise<void> {
-    this.phase.value = this.messages.peek().length === 0 ? "loading" : "ready";
-    try {
-      const page = await chat.follow(this.conversationId, PAGE);
-      batch(() => {
-        const first = page.messages[0]?.seq ?? 0;
-        const newest = lastOf(this.messages.peek())?.seq ?? 0;
-        // Loaded afresh after a long absence: what lies before the hole goes, paging brings it back.
-        if (newest < first - 1) this.messages.value = [];
-        this.insert(page.messages);
-        if (this.messages.peek()[0]?.seq === first || first === 0)
-          this.hasOlder.value = page.has_more;
-        this.phase.value = "ready";
-      });
-    } catch (error) {
-      this.trouble.value = wordsFor(error);
-      if (this.messages.peek().length === 0) this.phase.value = "failed";
-    }
+  /** The newest messages; whatever was here before is void. */
+  begin({ messages, has_more }: Reset): void {
+    batch(() => {
+      this.messages.value = [];
+      this.insert(messages);
+      this.hasOlder.value = has_more;
+      this.phase.value = "ready";
+    });
   }
 
   async loadOlder(): Promise<void> {
     const before = this.messages.peek()[0]?.seq;
     if (before === undefined || this.loadingOlder.peek() || !this.hasOlder.peek()) return;
     this.loadingOlder.value = true;
+    this.trouble.value = null;
     try {
-      const page = await chat.api.history(this.conversationId, { before, limit: PAGE });
+      const page = await chat.older(this.conversationId, before, PAGE);
       batch(() => {
+        if (this.messages.peek()[0]?.seq !== before) return; // it has begun again meanwhile
         this.insert(page.messages);
         this.hasOlder.value = page.has_more;
       });
@@ -84,7 +86,7 @@ export class Thread {
   retry(id: string): void {
     const message = this.outgoing.peek().find((it) => it.id === id);
     if (message === undefined) return;
-    this.change(id, { state: "sending", trouble: null });
+    this.note(id, { state: "sending", trouble: null });
     void this.transmit(id, message.content);
   }
 
@@ -107,17 +109,30 @@ export class Thread {
     });
   }
 
+  change(change: Change): void {
+    this.messages.value = this.messages
+      .peek()
+      .map((it) => (it.seq === change.seq ? applyChange(it, change) : it));
+  }
+
+  /** Nobody looks: what is far back can be read again. */
+  trim(): void {
+    if (this.messages.peek().length <= KEPT_UNSEEN) return;
+    this.messages.value = this.messages.peek().slice(-PAGE);
+    this.hasOlder.value = true;
+  }
+
   private async transmit(id: string, content: string): Promise<void> {
     try {
       await chat.send(this.conversationId, content, id);
-      this.change(id, { state: "sent" });
+      this.note(id, { state: "sent" });
     } catch (error) {
       if (asProblem(error).code === "stopped") return;
-      this.change(id, { state: "failed", trouble: wordsFor(error) });
+      this.note(id, { state: "failed", trouble: wordsFor(error) });
     }
   }
 
-  private change(id: string, change: Partial<Outgoing>): void {
+  private note(id: string, change: Partial<Outgoing>): void {
     this.outgoing.value = this.outgoing
       .peek()
       .map((it) => (it.id === id ? { ...it, ...change } : it));
@@ -132,10 +147,12 @@ export function threadOf(conversationId: number): Thread {
   return thread;
 }
 
+chat.on("reset", (reset) => threadOf(reset.conversation_id).begin(reset));
 chat.on("message", (message) => {
   const thread = threads.get(message.conversation_id);
-  if (thread !== undefined) thread.insert([message]);
+  thread?.insert([message]);
+  if (shown.peek() !== message.conversation_id) thread?.trim();
 });
-chat.on("reset", (id) => void threads.get(id)?.load());
+chat.on("change", (change) => threads.get(change.conversation_id)?.change(change));
 chat.on("left", (id) => threads.delete(id));
 chat.on("ended", () => threads.clear());

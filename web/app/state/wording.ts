@@ -30,7 +30,14 @@ const problems: Readonly<Record<string, string>> = {
   conversation_busy: "This conversation is busy. Please try again.",
   conflict_retry: "Somebody else was faster. Please try again.",
   internal: "The server has a problem. Please try again in a moment.",
-  too_many_requests: "That was a lot at once. Please wait a moment.",
+  throttled: "That was a lot at once. Please wait a moment.",
+  muted: "You are muted in this conversation.",
+  banned: "You are banned from this conversation.",
+  blocked: "One of you has blocked the other.",
+  last_owner: "The last owner cannot go. Make somebody else an owner first.",
+  message_deleted: "This message was deleted.",
+  limit_reached: "There can be no more of these.",
+  held: "This conversation is under a legal hold.",
 };
 
 /** A sentence for people. Problems we have no words for are told in the server's. */
@@ -56,7 +63,7 @@ export function farewell(code: string): string | null {
 
 const stops: Readonly<Record<string, string>> = {
   too_many_connections: "Too many windows are open with this account.",
-  protocol_error: "The server did not understand this page. Reloading it may help.",
+  invalid_utf8: "The server did not understand this page. Reloading it may help.",
 };
 
 /** Why the server wants no connection. */

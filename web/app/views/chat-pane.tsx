@@ -23,10 +23,6 @@ function LoadedChat({ conversation }: { conversation: Conversation }) {
   const thread = threadOf(conversation.id);
   const title = titleOf(conversation, me.value?.id ?? 0);
 
-  useEffect(() => {
-    void thread.load();
-  }, [thread]);
-
   return (
     <main class="chat" aria-label={`Conversation with ${title}`}>
       <ChatHead conversation={conversation} title={title} />

@@ -3,19 +3,10 @@ import type { Thread } from "../state/thread";
 /** Above the first message: more to come, the very beginning, or trouble. */
 export function ListStart({ thread }: { thread: Thread }) {
   if (thread.phase.value === "loading") return <p class="list-start">Loading messages…</p>;
-  if (thread.phase.value === "failed") {
-    return (
-      <p class="list-start" role="alert">
-        {thread.trouble.value}{" "}
-        <button type="button" class="link" onClick={() => void thread.load()}>
-          Try again
-        </button>
-      </p>
-    );
-  }
   if (thread.hasOlder.value) {
     return (
       <p class="list-start">
+        {thread.trouble.value && <span role="alert">{thread.trouble.value} </span>}
         <button type="button" class="link" onClick={() => void thread.loadOlder()}>
           {thread.loadingOlder.value ? "Loading…" : "Show earlier messages"}
         </button>

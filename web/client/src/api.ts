@@ -1,5 +1,5 @@
 import type { Session } from "./session.js";
-import type { Conversation, Member, Message, Page, User } from "./types.js";
+import type { Conversation, Member, Message, Page, Reaction, Role, User } from "./types.js";
 
 export interface HistoryQuery {
   /** Messages older than this seq … */
@@ -27,9 +27,9 @@ export class Api {
     return this.session.call({ method: "GET", path: `/users/${id}` });
   }
 
-  /** Newest activity first. */
-  conversations(limit?: number): Promise<Conversation[]> {
-    return this.session.call({ method: "GET", path: "/conversations", query: { limit } });
+  /** Newest activity first; before a time of last activity. */
+  conversations(limit?: number, before?: string): Promise<Conversation[]> {
+    return this.session.call({ method: "GET", path: "/conversations", query: { limit, before } });
   }
 
   conversation(id: number): Promise<Conversation> {
@@ -74,4 +74,32 @@ export class Api {
   message(id: number, seq: number): Promise<Message> {
     return this.session.call({ method: "GET", path: `/conversations/${id}/messages/${seq}` });
   }
+
+  edit(id: number, seq: number, content: string): Promise<Message> {
+    const path = `/conversations/${id}/messages/${seq}`;
+    return this.session.call({ method: "PATCH", path, body: { content } });
+  }
+
+  /** The message stays, without its content. */
+  delete(id: number, seq: number): Promise<void> {
+    return this.session.call({ method: "DELETE", path: `/conversations/${id}/messages/${seq}` });
+  }
+
+  /** Both answer the reactions that the message has now. */
+  react(id: number, seq: number, emoji: string): Promise<Reaction[]> {
+    return this.session.call({ method: "PUT", path: reactionPath(id, seq, emoji) });
+  }
+
+  unreact(id: number, seq: number, emoji: string): Promise<Reaction[]> {
+    return this.session.call({ method: "DELETE", path: reactionPath(id, seq, emoji) });
+  }
+
+  changeRole(id: number, accountId: number, role: Role): Promise<Member> {
+    const path = `/conversations/${id}/members/${accountId}`;
+    return this.session.call({ method: "PATCH", path, body: { role } });
+  }
+}
+
+function reactionPath(id: number, seq: number, emoji: string): string {
+  return `/conversations/${id}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
 }

@@ -1,28 +1,45 @@
 import { Api } from "./api.js";
-import { backoff, type Clock, systemClock } from "./clock.js";
+import { Calls } from "./calls.js";
+import { CatchUp, type Reset } from "./catch-up.js";
+import { RecentChanges } from "./change.js";
+import { type Clock, systemClock } from "./clock.js";
 import { Connection, type ConnectionState, type Socket } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { Http } from "./http.js";
 import { Outbox, type SendFrame } from "./outbox.js";
+import { Persistence } from "./persist.js";
+import { Positions } from "./positions.js";
 import { Problem } from "./problem.js";
-import { ReadPositions } from "./read-positions.js";
 import { Session } from "./session.js";
-import { Timeline } from "./timeline.js";
 import { memoryTokens, type TokenStore } from "./token-store.js";
+import { Typing } from "./typing.js";
 import type {
   Ack,
+  Change,
   Conversation,
+  ConversationEvent,
+  Cursor,
   Frame,
   MemberEvent,
   Message,
   Page,
+  PositionEvent,
+  PresenceEvent,
   Profile,
-  ReadEvent,
+  StatusEvent,
+  SyncedFrame,
+  TypingEvent,
 } from "./types.js";
 import { uuid } from "./uuid.js";
 
-const HEAL_PAGE = 200;
-const CATCH_UP_CONVERSATIONS = 200;
+/** A longer absence is not replayed: every conversation begins again with its newest messages. */
+const MAX_ABSENCE_MS = 12 * 3_600_000;
+const LIST_PAGE = 200;
+const MAX_LIST_PAGES = 50;
+/** What is received within it is reported together. */
+const DELIVERED_MS = 1000;
+/** After a reconnect, within it: who is online is not urgent, and many may come back at once. */
+const PRESENCE_MS = 10_000;
 
 export interface ChatOptions {
   /** Origin of the server; in a browser, that of the page by default. */
@@ -39,21 +56,31 @@ export interface ChatOptions {
 
 export interface ChatEvents {
   connection: ConnectionState;
-  /**
-   * The caller's conversations as of now, newest activity first: at the start and
-   * after each (re)connect. `complete`: the caller has no others.
-   */
-  conversations: { list: Conversation[]; complete: boolean };
+  /** All conversations of the caller, newest activity first. */
+  conversations: Conversation[];
   /** One conversation that is new to the caller, or known better than before. */
   conversation: Conversation;
+  /**
+   * A conversation begins here: at the start, and after an absence too long to be
+   * replayed. What one had of it before is void.
+   */
+  reset: Reset;
   /** The next message of a conversation: each once, in order. */
   message: Message;
-  /** An open conversation moved on too far to be replayed: load its newest page again. */
-  reset: number;
-  read: ReadEvent;
+  /** What became of a message; `applyChange` carries it out. Possibly twice. */
+  change: Change;
+  /** Everything that was missed has been told. */
+  synced: void;
+  read: PositionEvent;
+  delivered: PositionEvent;
   member: MemberEvent;
+  /** A group was renamed, opened or closed. */
+  group: ConversationEvent;
   /** The caller does not belong to this conversation any more. */
   left: number;
+  typing: TypingEvent;
+  status: StatusEvent;
+  presence: PresenceEvent;
   user: Profile;
   /** Any frame that has no event of its own. */
   frame: Frame;
@@ -68,24 +95,30 @@ export class Chat extends Emitter<ChatEvents> {
   readonly connection: Connection;
   private readonly clock: Clock;
   private readonly outbox: Outbox;
-  private readonly reads: ReadPositions;
-  private readonly timelines = new Map<number, Timeline>();
-  private readonly open = new Set<number>();
+  private readonly calls: Calls;
+  private readonly catchUp: CatchUp;
+  private readonly reads: Positions;
+  private readonly deliveries: Positions;
+  private readonly writing: Typing;
+  private readonly changes: RecentChanges;
+  private readonly persistence: Persistence;
+  /** Conversations whose names and members have been told. */
+  private readonly listed = new Set<number>();
+  private listing: Promise<void> = Promise.resolve();
   private running = false;
-  /** The list of conversations is being read; it has to be read (again). */
-  private catchingUp = false;
-  private stale = false;
-  private failures = 0;
-  private cancelRetry: () => void = () => {};
+  private lostAt: number | null = null;
+  private cancelDelivered: (() => void) | null = null;
+  private cancelPresence: () => void = () => {};
 
   constructor(options: ChatOptions = {}) {
     super();
     const url = options.url ?? location.origin;
+    const timeoutMs = options.timeoutMs ?? 15_000;
     const clock = (this.clock = options.clock ?? systemClock);
     const http = new Http({
       url,
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-      timeoutMs: options.timeoutMs ?? 15_000,
+      timeoutMs,
     });
     this.session = new Session(http, options.tokens ?? memoryTokens(), clock);
     this.api = new Api(this.session);
@@ -94,53 +127,60 @@ export class Chat extends Emitter<ChatEvents> {
       open: options.socket ?? ((to, protocol) => new WebSocket(to, protocol) as Socket),
       token: () => this.session.token(),
       tokenRefused: (token) => this.session.discard(token),
+      greeting: () => this.greeting(),
       clock,
     });
-    this.outbox = new Outbox({
+    const send = (frame: object) => this.connection.send(frame);
+    this.outbox = new Outbox({ clock, send, silent: () => this.connection.recycle() });
+    this.calls = new Calls({ clock, send, timeoutMs });
+    this.catchUp = new CatchUp({
       clock,
-      send: (frame) => this.connection.send(frame),
-      silent: () => this.connection.recycle(),
+      send,
+      deliver: (message) => this.deliver(message),
+      reset: (reset) => this.begin(reset),
+      met: (ids) => void this.meet(ids),
+      listNeeded: () => this.list(),
     });
-    this.reads = new ReadPositions((conversation_id, seq) =>
-      this.connection.send({ type: "read", conversation_id, seq }),
+    this.reads = new Positions((conversation_id, seq) =>
+      send({ type: "read", conversation_id, seq }),
     );
+    this.deliveries = new Positions((conversation_id, seq) =>
+      send({ type: "delivered", conversation_id, seq }),
+    );
+    this.writing = new Typing(clock, (conversation_id, is_typing) =>
+      send({ type: "typing", conversation_id, is_typing }),
+    );
+    this.changes = new RecentChanges(() => clock.now());
+    this.persistence = new Persistence(clock);
     this.listen();
   }
 
-  /** Connects; needs a session. `conversations` follows. */
+  /** Connects; needs a session. `conversations` follows, and a `reset` for each. */
   start(): void {
+    if (this.running) return;
     this.running = true;
     this.connection.start();
-    void this.catchUp();
+    this.list();
   }
 
   stop(): void {
     this.running = false;
-    this.cancelRetry();
+    this.persistence.callOff();
     this.connection.stop();
+    this.lostAt = null;
     this.outbox.abandon(new Problem("stopped", "The connection was given up"));
-    for (const timeline of this.timelines.values()) timeline.close();
-    this.timelines.clear();
-    this.open.clear();
+    this.cancelDelivered?.();
+    this.cancelDelivered = null;
+    this.catchUp.stop();
+    this.listed.clear();
+    for (const all of [this.reads, this.deliveries, this.writing]) all.clear();
   }
 
-  /**
-   * Starts to follow a conversation message by message, also over a lost
-   * connection, and answers its newest page. `message` events may repeat what is
-   * on the page; they never leave out what is not.
-   */
-  async follow(conversationId: number, limit = 50): Promise<Page> {
-    this.open.add(conversationId);
-    const timeline = this.timeline(conversationId);
-    const page = await this.api.history(conversationId, { limit });
-    const newest = page.messages[page.messages.length - 1]?.seq ?? 0;
-    if (!timeline.known) timeline.skipTo(newest);
-    else timeline.catchUp(newest);
-    return page;
-  }
-
-  unfollow(conversationId: number): void {
-    this.open.delete(conversationId);
+  /** Messages before `before`, as they are now. */
+  async older(conversationId: number, before: number, limit = 50): Promise<Page> {
+    const asked = this.clock.now();
+    const page = await this.api.history(conversationId, { before, limit });
+    return { ...page, messages: this.changes.applyTo(page.messages, asked) };
   }
 
   /**
@@ -150,37 +190,111 @@ export class Chat extends Emitter<ChatEvents> {
   send(conversationId: number, content: string, id = uuid(), replyTo?: number): Promise<Ack> {
     const frame: SendFrame = { type: "message", id, conversation_id: conversationId, content };
     if (replyTo !== undefined) frame.reply_to = replyTo;
+    this.writing.forget(conversationId);
     return this.outbox.add(frame);
+  }
+
+  /** Any operation of the server by its name (doc/protocol.md), over the live connection. */
+  call<T>(method: string, params: object = {}): Promise<T> {
+    return this.calls.call<T>(method, params);
   }
 
   markRead(conversationId: number, seq: number): void {
     this.reads.mark(conversationId, seq);
   }
 
-  /** Brings every known conversation to now. */
-  private async catchUp(): Promise<void> {
-    this.cancelRetry();
-    this.stale = true;
-    if (this.catchingUp) return;
-    this.catchingUp = true;
-    try {
-      while (this.stale) await this.readConversations();
-      this.failures = 0;
-    } catch {
-      const delay = backoff(++this.failures, this.clock);
-      if (this.running) this.cancelRetry = this.clock.after(delay, () => void this.catchUp());
-    } finally {
-      this.catchingUp = false;
-    }
-    for (const [id, timeline] of this.timelines) if (!timeline.known) void this.discover(id);
+  /** To be called as often as one likes while somebody types. */
+  typing(conversationId: number, isTyping = true): void {
+    this.writing.tell(conversationId, isTyping);
   }
 
-  private async readConversations(): Promise<void> {
-    this.stale = false;
-    const list = await this.api.conversations(CATCH_UP_CONVERSATIONS);
-    if (!this.running) return;
-    for (const conversation of list) this.adopt(conversation);
-    this.emit("conversations", { list, complete: list.length < CATCH_UP_CONVERSATIONS });
+  // ---- the list
+
+  /** Reads names and members of all conversations, until it has succeeded. */
+  private list(): void {
+    this.listing = this.persistence
+      .until(() => this.readList())
+      .then((list) => {
+        if (list === undefined || !this.running) return;
+        this.emit("conversations", list.map((it) => this.adopt(it)));
+        // What came up between the sync and the list.
+        if (this.connection.state.phase === "online")
+          for (const { id } of list) this.catchUp.discover(id);
+      });
+  }
+
+  private async readList(): Promise<Conversation[]> {
+    const list = new Map<number, Conversation>();
+    let before: string | undefined;
+    for (let page = 0; page < MAX_LIST_PAGES; page++) {
+      const part = await this.api.conversations(LIST_PAGE, before);
+      for (const conversation of part) list.set(conversation.id, conversation);
+      before = part[part.length - 1]?.last_message?.created_at;
+      if (part.length < LIST_PAGE || before === undefined) break;
+    }
+    return [...list.values()];
+  }
+
+  /** Conversations have begun: whoever is not on the list yet is asked for. */
+  private async meet(ids: number[]): Promise<void> {
+    await this.listing;
+    for (const id of ids) {
+      if (!this.running) return;
+      if (!this.listed.has(id)) await this.introduce(id);
+    }
+  }
+
+  private async introduce(id: number): Promise<void> {
+    const conversation = await this.persistence.until(() => this.api.conversation(id));
+    if (conversation === undefined || !this.running) return;
+    this.emit("conversation", this.adopt(conversation));
+  }
+
+  /** A snapshot may be older than what has been delivered since. */
+  private adopt(snapshot: Conversation): Conversation {
+    this.listed.add(snapshot.id);
+    const last = this.catchUp.last(snapshot.id);
+    if (last === null || last.seq <= snapshot.last_seq) return snapshot;
+    const newer = { ...snapshot, last_message: last, last_seq: last.seq };
+    if (last.sender_id === this.session.user?.id) return { ...newer, unread: 0, read_seq: last.seq };
+    return { ...newer, unread: snapshot.unread + last.seq - snapshot.last_seq };
+  }
+
+  private forget(conversationId: number): void {
+    this.catchUp.forget(conversationId);
+    this.listed.delete(conversationId);
+    for (const all of [this.reads, this.deliveries, this.writing]) all.forget(conversationId);
+    this.emit("left", conversationId);
+  }
+
+  // ---- the connection
+
+  private greeting(): readonly object[] {
+    if (this.lostAt !== null && this.clock.now() - this.lostAt > MAX_ABSENCE_MS) {
+      this.catchUp.forgetAll();
+      this.list();
+    }
+    return this.catchUp.greeting();
+  }
+
+  private connectionChanged(state: ConnectionState): void {
+    if (state.phase !== "online") {
+      this.cancelPresence();
+      this.catchUp.disconnected();
+      this.writing.clear();
+      this.calls.abandon(new Problem("network", "The connection was lost"));
+    }
+    this.emit("connection", state);
+  }
+
+  private welcomed(): void {
+    this.outbox.resend();
+    this.reads.resend();
+    this.deliveries.resend();
+    if (this.lostAt === null) return;
+    const delay = this.clock.random() * PRESENCE_MS;
+    this.cancelPresence = this.clock.after(delay, () => this.list());
+    this.lostAt = null;
   }
 
   private listen(): void {
@@ -189,12 +303,9 @@ export class Chat extends Emitter<ChatEvents> {
       this.emit("ended", why);
     });
     this.connection.on("ended", (code) => this.session.end(code));
-    this.connection.on("state", (state) => this.emit("connection", state));
-    this.connection.on("welcome", () => {
-      this.outbox.resend();
-      this.reads.resend();
-      void this.catchUp();
-    });
+    this.connection.on("state", (state) => this.connectionChanged(state));
+    this.connection.on("lost", () => (this.lostAt = this.clock.now()));
+    this.connection.on("welcome", () => this.welcomed());
     this.connection.on("frame", (frame) => {
       const handler = this.handlers[frame.type];
       if (handler === undefined) this.emit("frame", frame);
@@ -202,74 +313,100 @@ export class Chat extends Emitter<ChatEvents> {
     });
   }
 
+  // ---- frames
+
   private readonly handlers: Record<string, (frame: never) => void> = {
     ack: (frame: Ack & { id: string }) => this.outbox.settle(frame.id, frame),
-    error: (frame: { id?: string | null; code: string; message: string }) => {
-      const problem = new Problem(frame.code, frame.message);
-      if (typeof frame.id === "string") this.outbox.refuse(frame.id, problem);
-      else if (frame.code === "frame_too_large") this.outbox.refuseLargest(problem);
-    },
+    result: (frame: { id: string; result: unknown }) => this.calls.settle(frame.id, frame.result),
+    error: (frame: { id?: string | null; code: string; message: string }) => this.refused(frame),
     message: (message: Message) => {
       if (message.client_id !== null && message.sender_id === this.session.user?.id) {
         this.outbox.settle(message.client_id, message);
       }
-      const timeline = this.timeline(message.conversation_id);
-      timeline.accept(message);
-      if (!timeline.known && !this.catchingUp) void this.discover(message.conversation_id);
+      this.catchUp.message(message);
     },
-    read: (event: ReadEvent) => {
+    message_updated: (change: Change) => this.changed(change),
+    message_deleted: (change: Change) => this.changed(change),
+    reaction: (change: Change) => this.changed(change),
+    reset: (frame: { conversation_id: number } & Cursor) => {
+      // In spite of a cursor: names and members may have changed unseen, too.
+      if (this.catchUp.knows(frame.conversation_id)) this.listed.delete(frame.conversation_id);
+      this.catchUp.reset(frame);
+    },
+    gone: (frame: { conversation_id: number }) => this.forget(frame.conversation_id),
+    synced: (frame: SyncedFrame) => {
+      this.catchUp.synced(frame);
+      this.emit("synced", undefined);
+    },
+    gap: (frame: { conversation_id: number }) => this.catchUp.sync([frame.conversation_id]),
+    read: (event: PositionEvent) => {
       if (event.user_id === this.session.user?.id) {
         this.reads.confirm(event.conversation_id, event.seq);
+        this.deliveries.confirm(event.conversation_id, event.seq);
       }
       this.emit("read", event);
     },
+    delivered: (event: PositionEvent) => {
+      if (event.user_id === this.session.user?.id) {
+        this.deliveries.confirm(event.conversation_id, event.seq);
+      }
+      this.emit("delivered", event);
+    },
     member: (event: MemberEvent) => this.memberChanged(event),
+    conversation: (event: ConversationEvent) => {
+      this.catchUp.version(event.id, event.ver);
+      this.emit("group", event);
+    },
+    typing: (event: TypingEvent) => this.emit("typing", event),
+    user_status: (event: StatusEvent) => this.emit("status", event),
+    presence: (event: PresenceEvent) => this.emit("presence", event),
     user_updated: (event: { user: Profile }) => this.emit("user", event.user),
-    gap: () => void this.catchUp(),
   };
 
+  private refused({ id, code, message }: { id?: string | null; code: string; message: string }) {
+    const problem = new Problem(code, message);
+    if (typeof id === "string") {
+      if (this.catchUp.refused(id)) return;
+      this.outbox.refuse(id, problem);
+      this.calls.refuse(id, problem);
+    } else if (code === "frame_too_large") {
+      this.outbox.refuseLargest(problem);
+    }
+  }
+
+  private begin(reset: Reset): void {
+    this.emit("reset", reset);
+    const last = this.catchUp.last(reset.conversation_id);
+    if (last !== null) this.received(last);
+  }
+
+  private deliver(message: Message): void {
+    this.emit("message", message);
+    this.received(message);
+  }
+
+  /** The senders learn that it has arrived here. */
+  private received({ conversation_id, seq, sender_id }: Message): void {
+    if (sender_id === this.session.user?.id || !this.deliveries.note(conversation_id, seq)) return;
+    this.cancelDelivered ??= this.clock.after(DELIVERED_MS, () => {
+      this.cancelDelivered = null;
+      this.deliveries.flush();
+    });
+  }
+
+  private changed(change: Change): void {
+    this.catchUp.change(change);
+    this.changes.add(change);
+    this.emit("change", change);
+  }
+
   private memberChanged(event: MemberEvent): void {
+    const { conversation_id, user_id, state, ver } = event;
+    const self = user_id === this.session.user?.id;
+    this.catchUp.version(conversation_id, ver);
     this.emit("member", event);
-    if (event.user_id !== this.session.user?.id) return;
-    if (event.state === "joined") void this.discover(event.conversation_id);
-    else this.forget(event.conversation_id);
-  }
-
-  private forget(conversationId: number): void {
-    this.timelines.get(conversationId)?.close();
-    this.timelines.delete(conversationId);
-    this.open.delete(conversationId);
-    this.emit("left", conversationId);
-  }
-
-  /** A conversation that nobody has told about yet. */
-  private async discover(conversationId: number): Promise<void> {
-    try {
-      const conversation = await this.api.conversation(conversationId);
-      this.adopt(conversation);
-      this.emit("conversation", conversation);
-    } catch {
-      // No longer a member, or no connection; catching up finds it again.
-    }
-  }
-
-  private adopt(conversation: Conversation): void {
-    const timeline = this.timeline(conversation.id);
-    if (timeline.known && this.open.has(conversation.id)) timeline.catchUp(conversation.last_seq);
-    else timeline.skipTo(conversation.last_seq);
-  }
-
-  private timeline(id: number): Timeline {
-    let timeline = this.timelines.get(id);
-    if (timeline === undefined) {
-      timeline = new Timeline({
-        clock: this.clock,
-        fetchAfter: (after) => this.api.history(id, { after, limit: HEAL_PAGE }),
-        deliver: (message) => this.emit("message", message),
-        reset: () => this.emit("reset", id),
-      });
-      this.timelines.set(id, timeline);
-    }
-    return timeline;
+    if (!self) return;
+    if (state !== "joined") this.forget(conversation_id);
+    else if (!this.catchUp.knows(conversation_id)) this.catchUp.sync([conversation_id]);
   }
 }

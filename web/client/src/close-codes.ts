@@ -14,7 +14,9 @@ export interface CloseRule {
   action: CloseAction;
 }
 
-const rules: Readonly<Record<number, CloseRule>> = {
+/** The table of doc/protocol.md. */
+export const closeRules: Readonly<Record<number, CloseRule>> = {
+  1007: { name: "invalid_utf8", action: "stop" },
   4000: { name: "server_shutdown", action: "reconnect" },
   4001: { name: "auth_timeout", action: "reconnect" },
   4002: { name: "token_expired", action: "renew" },
@@ -24,12 +26,12 @@ const rules: Readonly<Record<number, CloseRule>> = {
   4500: { name: "unauthenticated", action: "renew_once" },
   4501: { name: "session_revoked", action: "sign_out" },
   4502: { name: "account_closed", action: "sign_out" },
-  4503: { name: "protocol_error", action: "stop" },
+  4503: { name: "not_a_member", action: "stop" },
   4504: { name: "too_many_connections", action: "stop" },
 };
 
 /** Codes not in the table go by their range: 4500–4999 "do not reconnect", all others "do". */
 export function closeRule(code: number): CloseRule {
   const range: CloseAction = code >= 4500 && code <= 4999 ? "stop" : "reconnect";
-  return rules[code] ?? { name: `code_${code}`, action: range };
+  return closeRules[code] ?? { name: `code_${code}`, action: range };
 }

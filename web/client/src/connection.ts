@@ -34,6 +34,8 @@ export interface ConnectionEvents {
   state: ConnectionState;
   /** Authenticated; whatever is committed from now on will be sent. */
   welcome: Frame;
+  /** It was authenticated, and is no more. */
+  lost: void;
   /** Any other frame. */
   frame: Frame;
   /** The server says that the login is over; the name of the close code. */
@@ -47,6 +49,8 @@ export interface ConnectionOptions {
   token(): Promise<string>;
   /** The server refused this token. */
   tokenRefused(token: string): void;
+  /** What goes right behind the token, ahead of all events. */
+  greeting(): readonly object[];
   clock: Clock;
 }
 
@@ -60,6 +64,9 @@ export class Connection extends Emitter<ConnectionEvents> {
   /** Told apart by number, so that what an earlier attempt still brings is not taken for news. */
   private attempt = 0;
   private cancelTimer: () => void = () => {};
+  /** The server goes, and has said when it wants us back. */
+  private invitedAt: number | null = null;
+  private cancelInvitation: () => void = () => {};
 
   constructor(private readonly options: ConnectionOptions) {
     super();
@@ -109,7 +116,10 @@ export class Connection extends Emitter<ConnectionEvents> {
     const socket = this.options.open(this.options.url, SUBPROTOCOL);
     this.socket = socket;
     this.token = token;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "auth", token }));
+    socket.onopen = () => {
+      for (const frame of [{ type: "auth", token }, ...this.options.greeting()])
+        socket.send(JSON.stringify(frame));
+    };
     socket.onmessage = (event) => this.receive(socket, event.data);
     socket.onclose = (event) => this.closed(event.code);
     this.cancelTimer = this.options.clock.after(WELCOME_MS, () => this.retryLater());
@@ -129,17 +139,29 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   private handle(frame: Frame): void {
-    if (frame.type === "welcome" && this.state.phase === "connecting") this.welcomed(frame);
+    if (frame.type === "welcome") this.welcomed(frame);
     else if (frame.type === "expiring") void this.renew();
+    else if (frame.type === "reconnect") this.invited(frame);
     else this.emit("frame", frame);
   }
 
+  /** A later one answers a renewed token. */
   private welcomed(frame: Frame): void {
+    if (this.state.phase !== "connecting") return;
     this.refusedOnce = false;
     this.cancelTimer();
     this.cancelTimer = this.options.clock.after(SETTLED_MS, () => (this.failures = 0));
     this.change({ phase: "online" });
     this.emit("welcome", frame);
+  }
+
+  /** It closes by then; each client is given a moment of its own, so that none has to guess. */
+  private invited({ after_ms }: Frame): void {
+    const { clock } = this.options;
+    const delay = Math.max(0, Number(after_ms) || 0);
+    this.invitedAt = clock.now() + delay;
+    this.cancelInvitation();
+    this.cancelInvitation = clock.after(delay, () => void this.connect());
   }
 
   /** A server that announces the end of a token takes the next one on the live connection. */
@@ -180,9 +202,11 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   private retryLater(): void {
-    this.drop();
     const { clock } = this.options;
-    const delay = backoff(this.failures++, clock);
+    const { invitedAt } = this;
+    this.drop();
+    const delay =
+      invitedAt === null ? backoff(this.failures++, clock) : Math.max(0, invitedAt - clock.now());
     this.cancelTimer = clock.after(delay, () => void this.connect());
     this.change({ phase: "waiting", retryAt: clock.now() + delay });
   }
@@ -191,6 +215,8 @@ export class Connection extends Emitter<ConnectionEvents> {
   private drop(): void {
     this.attempt++;
     this.cancelTimer();
+    this.cancelInvitation();
+    this.invitedAt = null;
     const socket = this.socket;
     this.socket = null;
     if (socket === null) return;
@@ -200,7 +226,9 @@ export class Connection extends Emitter<ConnectionEvents> {
   }
 
   private change(state: ConnectionState): void {
+    const lost = this.state.phase === "online" && state.phase !== "online";
     this.state = state;
+    if (lost) this.emit("lost", undefined);
     this.emit("state", state);
   }
 }

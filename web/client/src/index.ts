@@ -1,5 +1,7 @@
 export { Chat, type ChatEvents, type ChatOptions } from "./chat.js";
 export { Api, type HistoryQuery } from "./api.js";
+export { type Reset } from "./catch-up.js";
+export { applyChange } from "./change.js";
 export { type Clock, systemClock } from "./clock.js";
 export { type CloseAction, closeRule, type CloseRule } from "./close-codes.js";
 export { type ConnectionState, type Socket } from "./connection.js";

@@ -1,5 +1,5 @@
-import type { Clock, Conversation, Message, Socket, User } from "../src/index.js";
-import { Chat } from "../src/index.js";
+import type { Change, Clock, Conversation, Cursor, Message, Socket, User } from "../src/index.js";
+import { applyChange, Chat } from "../src/index.js";
 
 /** Time that stands still until told; chance that is always the highest. */
 export class FakeClock implements Clock {
@@ -47,6 +47,7 @@ export class FakeSocket implements Socket {
   onerror: (() => void) | null = null;
   readonly sent: Record<string, unknown>[] = [];
   closedByClient = false;
+  private answered = 0;
 
   send(data: string): void {
     this.sent.push(JSON.parse(data) as Record<string, unknown>);
@@ -54,6 +55,13 @@ export class FakeSocket implements Socket {
 
   close(): void {
     this.closedByClient = true;
+  }
+
+  /** The first sync that was not answered yet. */
+  nextSync(): SyncRequest {
+    const sync = this.frames("sync")[this.answered++];
+    if (sync === undefined) throw new Error("no sync was asked");
+    return sync as unknown as SyncRequest;
   }
 
   frames(type: string): Record<string, unknown>[] {
@@ -81,6 +89,12 @@ export class FakeSocket implements Socket {
   }
 }
 
+export interface SyncRequest {
+  id: string;
+  cursors: Record<string, Cursor>;
+  only: boolean;
+}
+
 export const user: User = {
   id: 1,
   username: "alice",
@@ -104,6 +118,9 @@ export function message(seq: number, more: Partial<Message> = {}): Message {
     edited_at: null,
     deleted: false,
     reactions: [],
+    thread: null,
+    pinned: false,
+    attachments: [],
     ...more,
   };
 }
@@ -172,6 +189,55 @@ export class FakeServer {
     for (const seq of seqs) this.stored.get(7)!.push(message(seq));
   }
 
+  /** What became of messages, oldest first; their `ver` counts up in each conversation. */
+  readonly changes: Change[] = [];
+
+  change(change: Change): void {
+    this.changes.push(change);
+    const messages = this.stored.get(change.conversation_id)!;
+    const at = messages.findIndex((it) => it.seq === change.seq);
+    messages[at] = applyChange(messages[at]!, change);
+  }
+
+  ver(id: number): number {
+    return Math.max(0, ...this.changes.filter((it) => it.conversation_id === id).map((it) => it.ver));
+  }
+
+  /** The frames that answer a sync, as of now. */
+  sync({ id, cursors, only }: SyncRequest): object[] {
+    const frames: object[] = [];
+    const conversations: Record<string, object> = {};
+    const asked = Object.keys(cursors).map(Number);
+    const others = only ? [] : [...this.stored.keys()].filter((it) => !asked.includes(it));
+    for (const it of [...asked, ...others]) {
+      conversations[it] = this.syncOne(it, cursors[it], frames);
+    }
+    return [...frames, { type: "synced", id, conversations }];
+  }
+
+  private syncOne(id: number, cursor: Cursor | undefined, frames: object[]): object {
+    const messages = this.stored.get(id);
+    if (messages === undefined) {
+      frames.push({ type: "gone", conversation_id: id });
+      return { ...cursor, status: "gone" };
+    }
+    const now = { seq: messages[messages.length - 1]?.seq ?? 0, ver: this.ver(id) };
+    if (cursor === undefined || cursor.seq > now.seq || cursor.ver > now.ver) {
+      const seq = Math.max(0, now.seq - 50);
+      frames.push({ type: "reset", conversation_id: id, seq, ver: now.ver });
+      frames.push(...messages.filter((it) => it.seq > seq).map((it) => ({ type: "message", ...it })));
+      return { ...now, status: "reset" };
+    }
+    const isNew = (it: Message) => it.seq > cursor.seq;
+    frames.push(...messages.filter(isNew).map((it) => ({ type: "message", ...it })));
+    const missed = this.changes.filter((it) => it.conversation_id === id && it.ver > cursor.ver);
+    for (const { seq, ver } of missed) {
+      const message = messages.find((it) => it.seq === seq)!;
+      if (!isNew(message)) frames.push({ type: "message_updated", ...message, ver });
+    }
+    return { ...now, status: "complete" };
+  }
+
   private answer(call: Asked): Response {
     if (call.path === "/auth/refresh" && this.refreshRefusal !== null) {
       return problem(...this.refreshRefusal);
@@ -204,7 +270,8 @@ export class FakeServer {
   private page(id: number, call: Asked): object {
     const limit = Number(call.query.get("limit") ?? 50);
     const after = call.query.get("after");
-    const all = this.stored.get(id)!.filter((it) => after === null || it.seq > Number(after));
+    const before = Number(call.query.get("before") ?? Infinity);
+    const all = this.stored.get(id)!.filter((it) => it.seq > Number(after) && it.seq < before);
     const messages = after === null ? all.slice(-limit) : all.slice(0, limit);
     return { messages, has_more: messages.length < all.length };
   }
@@ -222,6 +289,8 @@ export class FakeServer {
       last_seq: last?.seq ?? 0,
       unread: 0,
       read_seq: 0,
+      mentions: 0,
+      is_public: false,
     };
   }
 }
@@ -254,10 +323,23 @@ export async function fixture() {
   chat.on("message", (it) => seqs.push(it.seq));
   await chat.session.logIn("alice", "secret");
   const socket = () => sockets[sockets.length - 1]!;
+  /** The server answers the sync that waits, as of now. */
+  const answerSync = async () => {
+    socket().receive(...server.sync(socket().nextSync()));
+    await settled();
+  };
   const connect = async () => {
     chat.start();
     await settled();
     await socket().welcome();
+    await answerSync();
   };
-  return { chat, clock, server, sockets, socket, seqs, connect };
+  /** After a cut: back, and caught up. */
+  const comeBack = async () => {
+    chat.connection.retryNow();
+    await settled();
+    await socket().welcome();
+    await answerSync();
+  };
+  return { chat, clock, server, sockets, socket, seqs, answerSync, connect, comeBack };
 }

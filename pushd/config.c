@@ -72,6 +72,8 @@ static const Key keys[] = {
 		"a WebSocket that has not authenticated by then is closed"},
 	{"allow-url-token", KEY_CHOICE, FIELD(allow_url_token), "off", 0, 0, "off|on", false,
 		"let WebSockets in by ?token=, which proxies log; tickets are better"},
+	{"permessage-deflate", KEY_CHOICE, FIELD(permessage_deflate), "off", 0, 0, "off|on", true,
+		"compress frames of one conversation for WebSockets that offer it"},
 	{"expiry-notice-s", KEY_NUMBER, FIELD(expiry_notice_s), "60", 0, 3600, "S", false,
 		"tell a WebSocket so long before its token ends"},
 	{"request-timeout-s", KEY_NUMBER, FIELD(request_timeout_s), "10", 1, 300, "S", false,

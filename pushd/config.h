@@ -45,10 +45,11 @@ typedef struct Config
 	int64_t rest_quota_percent;	  /* of the limits in quota.h; 0: none */
 	int64_t secure_cookies;		  /* whether a proxy in front of us speaks TLS: 0 or 1 */
 	int64_t lock_timeout_ms;
-	int64_t max_body_bytes;				 /* one REST request */
-	int64_t max_outbox_bytes;			 /* unsent bytes per WebSocket connection */
-	int64_t max_connections;			 /* WebSocket and HTTP together */
-	int64_t allow_url_token;			 /* 0 or 1 */
+	int64_t max_body_bytes;	  /* one REST request */
+	int64_t max_outbox_bytes; /* unsent bytes per WebSocket connection */
+	int64_t max_connections;  /* WebSocket and HTTP together */
+	int64_t allow_url_token;  /* 0 or 1 */
+	int64_t permessage_deflate;
 	int64_t expiry_notice_s;			 /* tell a client so long before its token ends */
 	int64_t max_connections_per_address; /* 0: no limit */
 	int64_t max_connections_per_account; /* 0: no limit */

@@ -64,6 +64,10 @@ event_append(Event *joint, size_t capacity, const Event *event)
 
 	if (capacity - joint->length < separator + event->length)
 		return false;
+	if (!separator)
+		joint->conversation_id = event->conversation_id;
+	else if (joint->conversation_id != event->conversation_id)
+		joint->conversation_id = 0;
 	if (separator)
 		*end++ = '\n';
 	memcpy(end, event->frame + EVENT_HEADROOM, event->length);

@@ -48,7 +48,8 @@ Event *event_ephemeral(int64_t conversation_id, const Buffer *payload) MUST_CHEC
 /* A frame of at most `capacity` bytes that event_append() fills: for joining others. */
 Event *event_joint(size_t capacity) MUST_CHECK;
 
-/* Adds a payload behind a newline; false (and nothing added) when `capacity` is too small. */
+/* Adds a payload behind a newline; false (and nothing added) when `capacity` is too small.
+ * The joint frame belongs to a conversation as long as all that is in it does. */
 bool event_append(Event *joint, size_t capacity, const Event *event);
 
 Event *event_ref(Event *event);

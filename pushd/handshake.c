@@ -7,31 +7,20 @@
 #include <string.h>
 
 #include "cookie.h"
+#include "origin.h"
 
 #define KEY_LENGTH 24 /* base64 of 16 bytes */
 #define PATH_ALL "/ws"
 #define PATH_ONE "/ws/chat/"
 
+/* Who sends no Origin is no browser. */
 static bool
-origin_is_allowed(Span origin, Span host, const char *list)
+origin_is_allowed(const Head *head, const char *allowed_origins)
 {
-	const char *authority = memmem(origin.start, origin.length, "://", 3);
-	size_t scheme_length = authority ? (size_t) (authority + 3 - origin.start) : 0;
+	Span origin = head_find(head, "Origin");
 
-	if (origin.length == 0)
-		return true; /* not a browser */
-	if (authority && host.length > 0 && origin.length - scheme_length == host.length &&
-		strncasecmp(origin.start + scheme_length, host.start, host.length) == 0)
-		return true;
-	while (*list)
-	{
-		size_t length = strcspn(list, ", ");
-
-		if (length == origin.length && strncasecmp(list, origin.start, length) == 0)
-			return true;
-		list += length + strspn(list + length, ", ");
-	}
-	return false;
+	return origin.length == 0 || origin_is_own(origin, head_find(head, "Host")) ||
+		   origin_is_listed(origin, allowed_origins);
 }
 
 static void
@@ -116,9 +105,10 @@ handshake_read(const Head *head, const char *query, const HandshakeRules *rules,
 		return PROBLEM_BAD_REQUEST;
 	if (!span_is(head_find(head, "Sec-WebSocket-Version"), "13"))
 		return PROBLEM_UPGRADE_REQUIRED;
-	if (!origin_is_allowed(head_find(head, "Origin"), head_find(head, "Host"),
-						   rules->allowed_origins))
+	if (!origin_is_allowed(head, rules->allowed_origins))
 		return PROBLEM_ORIGIN_FORBIDDEN;
+	if (rules->deflate)
+		handshake->deflate = deflate_negotiate(head_find(head, "Sec-WebSocket-Extensions"));
 	return read_credential(head, query, rules, handshake);
 }
 

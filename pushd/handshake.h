@@ -7,6 +7,7 @@
 #define PARLEY_HANDSHAKE_H
 
 #include "credential.h"
+#include "deflate.h"
 #include "head.h"
 #include "problem.h"
 
@@ -17,12 +18,14 @@ typedef struct Handshake
 	bool chat; /* the client offers the subprotocol chat.v1 */
 	CredentialKind kind;
 	Span credential;
+	DeflateAnswer deflate;
 } Handshake;
 
 typedef struct HandshakeRules
 {
 	const char *allowed_origins; /* comma-separated, besides the host itself */
 	bool allow_url_token;		 /* ?token=, which ends in logs of proxies and in histories */
+	bool deflate;				 /* offers of permessage-deflate are taken */
 } HandshakeRules;
 
 /* Whether a WebSocket is served at the path; `scope` is its conversation, 0 for all. */

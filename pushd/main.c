@@ -262,7 +262,8 @@ static HandshakeRules
 handshake_rules(const Config *config)
 {
 	return (HandshakeRules){.allowed_origins = config->allowed_origins,
-							.allow_url_token = config->allow_url_token != 0};
+							.allow_url_token = config->allow_url_token != 0,
+							.deflate = config->permessage_deflate != 0};
 }
 
 static AdmissionLimits

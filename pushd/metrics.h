@@ -27,6 +27,8 @@
 	  "Client frames answered with an error") \
 	X(FRAMES_SENT, COUNTER, "parley_frames_sent_total", "", "Frames to clients") \
 	X(BYTES_SENT, COUNTER, "parley_bytes_sent_total", "", "Payload bytes to clients") \
+	X(BYTES_DEFLATED, COUNTER, "parley_bytes_deflated_total", "", \
+	  "Payload bytes to clients that compression saved") \
 	X(FRAMES_DROPPED, COUNTER, "parley_frames_dropped_total", "reason=\"outbox_full\"", \
 	  "Frames not sent, by reason") \
 	X(FRAMES_DROPPED_EPHEMERAL, COUNTER, "parley_frames_dropped_total", "reason=\"ephemeral\"", \

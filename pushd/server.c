@@ -224,6 +224,7 @@ create_context(Server *server)
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
+		.extensions = ws_extensions(),
 		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
 		.foreign_loops = loops,
 		.user = server,

@@ -40,7 +40,10 @@
 	X(ACCOUNT_CLOSED, 4502, "account_closed") \
 	X(NOT_A_MEMBER, 4503, "not_a_member") \
 	X(TOO_MANY_CONNECTIONS, 4504, "too_many_connections") \
-	X(INVALID_UTF8, 1007, "invalid_utf8")
+	X(INVALID_FRAGMENT, 1002, "invalid_fragment") \
+	X(INVALID_UTF8, 1007, "invalid_utf8") \
+	X(INVALID_DEFLATE, 1007, "invalid_deflate") \
+	X(MESSAGE_TOO_BIG, 1009, "message_too_big")
 
 typedef enum SessionClose
 {

@@ -14,12 +14,14 @@
 #include <libwebsockets.h>
 
 #define HEADER_ROOM 16 /* lws_hdr_copy() wants more than the length */
+#define RSV1 0x40	   /* in the first byte of a frame: the message is compressed */
 
 _Static_assert(EVENT_HEADROOM >= LWS_PRE, "frames need the headroom of libwebsockets");
 
 struct Ws
 {
 	WsOptions options;
+	Deflater *deflater;
 	LoopTask end_task;
 	ListNode ending; /* Connection.end_node */
 };
@@ -29,10 +31,14 @@ typedef struct Connection
 	Ws *ws;
 	struct lws *wsi;
 	Session *session;
-	Buffer message; /* its parts so far */
-	bool too_large; /* the rest of the message is thrown away */
-	bool broken;	/* a write failed: nothing more is written */
-	bool closing;	/* libwebsockets does the rest */
+	Buffer message;	   /* its parts so far */
+	bool too_large;	   /* the rest of the message is thrown away */
+	bool broken;	   /* a write failed: nothing more is written */
+	bool closing;	   /* libwebsockets does the rest */
+	bool deflates;	   /* permessage-deflate was agreed */
+	bool packed_in;	   /* the message that comes in is compressed */
+	bool packed_out;   /* the frame that goes out is */
+	bool inside_frame; /* the rest of a frame is to come */
 	ListNode end_node;
 } Connection;
 
@@ -42,7 +48,11 @@ static bool
 transport_write(void *socket, Event *frame)
 {
 	Connection *connection = socket;
+	Event *packed = connection->deflates ? deflater_pack(connection->ws->deflater, frame) : NULL;
 
+	if (packed)
+		frame = packed;
+	connection->packed_out = packed != NULL;
 	return !connection->broken && lws_write(connection->wsi, event_payload(frame), frame->length,
 											LWS_WRITE_TEXT) >= (int) frame->length;
 }
@@ -123,6 +133,69 @@ static const SessionTransport transport = {
 	.abort = transport_abort,
 };
 
+/* ---- permessage-deflate ------------------------------------------------- */
+
+/* As libwebsockets wants them: names only, which it repeats from the head it is given. */
+static const struct lws_ext_options extension_options[] = {
+	{DEFLATE_SERVER_ALONE, EXTARG_NONE},
+	{DEFLATE_CLIENT_ALONE, EXTARG_NONE},
+	{DEFLATE_SERVER_WINDOW, EXTARG_NONE},
+	{NULL, EXTARG_NONE},
+};
+
+/*
+ * Not the extension that comes with libwebsockets: that one has two windows for each
+ * connection, cuts its output in frames of 1 KiB from turn to turn of the loop, and takes
+ * what is written meanwhile for the rest of the same message (4.1.6,
+ * rops_write_role_protocol_ws()).  This one leaves the payload alone, which transport_write()
+ * and take_message() see to, and marks frames with RSV1.  That it is there makes
+ * libwebsockets let RSV1 in.
+ */
+static int
+on_extension(struct lws_context *context, const struct lws_extension *extension, struct lws *wsi,
+			 enum lws_extension_callback_reasons reason, void *user, void *in, size_t length)
+{
+	const Connection *connection;
+	struct lws_tokens *frame = in;
+
+	(void) context;
+	(void) extension;
+	(void) user;
+	(void) length;
+	if (reason == LWS_EXT_CB_CONSTRUCT)
+		*(const struct lws_ext_options **) in = extension_options;
+	if (reason != LWS_EXT_CB_PACKET_TX_PRESEND)
+		return 0;
+	connection = lws_get_opaque_user_data(wsi);
+	if (connection && connection->packed_out && frame->len > 0)
+		frame->token[0] |= RSV1;
+	return 0;
+}
+
+const struct lws_extension *
+ws_extensions(void)
+{
+	static const struct lws_extension extensions[] = {
+		{DEFLATE_NAME, on_extension, NULL},
+		{NULL, NULL, NULL},
+	};
+
+	return extensions;
+}
+
+/* Into the head: libwebsockets accepts exactly what it finds there. */
+static void
+write_extension(DeflateAnswer answer, Buffer *head)
+{
+	if (answer == DEFLATE_DECLINED)
+		return;
+	buffer_append_string(head, "Sec-WebSocket-Extensions: " DEFLATE_NAME "; " DEFLATE_SERVER_ALONE
+							   "; " DEFLATE_CLIENT_ALONE);
+	if (answer == DEFLATE_ACCEPTED_WINDOW)
+		buffer_append_string(head, "; " DEFLATE_SERVER_WINDOW);
+	buffer_append_string(head, "\r\n");
+}
+
 /* ---- opening ------------------------------------------------------------ */
 
 static void
@@ -152,6 +225,7 @@ ws_write_head(const HttpUpgrade *upgrade, Buffer *head)
 	append_span(head, "Sec-WebSocket-Key: ", upgrade->handshake.key);
 	if (upgrade->handshake.chat)
 		buffer_append_string(head, "Sec-WebSocket-Protocol: chat.v1\r\n");
+	write_extension(upgrade->handshake.deflate, head);
 	if (upgrade->handshake.kind != CREDENTIAL_NONE)
 	{
 		buffer_append_string(head, "Authorization: ");
@@ -226,6 +300,7 @@ ws_on_open(Ws *ws, struct lws *wsi)
 
 	connection->ws = ws;
 	connection->wsi = wsi;
+	connection->deflates = lws_hdr_total_length(wsi, WSI_TOKEN_EXTENSIONS) > 0;
 	list_init(&connection->end_node);
 	lws_set_opaque_user_data(wsi, connection);
 	connection->session =
@@ -242,26 +317,77 @@ ws_on_open(Ws *ws, struct lws *wsi)
 
 /* ---- messages of the client --------------------------------------------- */
 
+/* What is beyond the error frame: RFC 6455 (section 8.1) and RFC 7692 (section 6.2) want the
+ * connection failed. */
 static void
-take_message(Connection *connection, const char *text, size_t length)
+refuse_message(Session *session, ProblemId id, SessionClose close)
+{
+	session_problem(session, id, NULL, problem_get(id)->title);
+	if (close != SESSION_CLOSE_COUNT)
+		session_close(session, close);
+}
+
+static void
+take_text(Connection *connection, const char *text, size_t length)
 {
 	Session *session = connection->session;
 
 	if (connection->too_large)
-		session_problem(session, PROBLEM_FRAME_TOO_LARGE, NULL,
-						problem_get(PROBLEM_FRAME_TOO_LARGE)->title);
+		refuse_message(session, PROBLEM_FRAME_TOO_LARGE, SESSION_CLOSE_COUNT);
 	else if (lws_frame_is_binary(connection->wsi))
-		session_problem(session, PROBLEM_BINARY_NOT_SUPPORTED, NULL,
-						problem_get(PROBLEM_BINARY_NOT_SUPPORTED)->title);
+		refuse_message(session, PROBLEM_BINARY_NOT_SUPPORTED, SESSION_CLOSE_COUNT);
 	else if (utf8_is_valid(text, length))
 		frames_receive(&connection->ws->options.frames, session, text, length);
 	else
+		refuse_message(session, PROBLEM_INVALID_UTF8, SESSION_CLOSE_INVALID_UTF8);
+}
+
+/* One that unpacks to too much may be meant to. */
+static void
+take_packed(Connection *connection, const void *bytes, size_t length)
+{
+	Ws *ws = connection->ws;
+	Buffer text = BUFFER_EMPTY;
+
+	switch (deflater_unpack(ws->deflater, bytes, length, ws->options.max_frame_bytes, &text))
 	{
-		/* RFC 6455, section 8.1: the connection has to be failed. */
-		session_problem(session, PROBLEM_INVALID_UTF8, NULL,
-						problem_get(PROBLEM_INVALID_UTF8)->title);
-		session_close(session, SESSION_CLOSE_INVALID_UTF8);
+		case UNPACK_GOOD:
+			take_text(connection, buffer_cstring(&text), text.length);
+			break;
+		case UNPACK_TOO_LARGE:
+			refuse_message(connection->session, PROBLEM_FRAME_TOO_LARGE,
+						   SESSION_CLOSE_MESSAGE_TOO_BIG);
+			break;
+		case UNPACK_BROKEN:
+			session_close(connection->session, SESSION_CLOSE_INVALID_DEFLATE);
+			break;
 	}
+	buffer_free(&text);
+}
+
+static void
+take_message(Connection *connection, const void *bytes, size_t length)
+{
+	if (connection->packed_in && !connection->too_large)
+		take_packed(connection, bytes, length);
+	else
+		take_text(connection, bytes, length);
+}
+
+/* RSV1 says it of the whole message, in its first frame; false when it stands in another. */
+static bool
+note_packing(Connection *connection)
+{
+	struct lws *wsi = connection->wsi;
+	bool marked = (lws_get_reserved_bits(wsi) & RSV1) != 0;
+	bool begins = !connection->inside_frame;
+
+	connection->inside_frame = lws_remaining_packet_payload(wsi) > 0;
+	if (lws_is_first_fragment(wsi))
+		connection->packed_in = marked;
+	else if (begins && marked)
+		return false;
+	return true;
 }
 
 /* A message comes in parts: fragments, and pieces of them as they arrive. */
@@ -275,6 +401,11 @@ ws_on_receive(struct lws *wsi, const void *bytes, size_t length)
 	session_heard(connection->session);
 	if (session_state(connection->session) >= SESSION_CLOSING)
 		return 0;
+	if (!note_packing(connection))
+	{
+		session_close(connection->session, SESSION_CLOSE_INVALID_FRAGMENT);
+		return 0;
+	}
 	connection->too_large |= message->length + length > connection->ws->options.max_frame_bytes;
 	if (connection->too_large)
 		buffer_free(message);
@@ -283,7 +414,7 @@ ws_on_receive(struct lws *wsi, const void *bytes, size_t length)
 	if (!last)
 		return 0;
 	if (message->length > 0)
-		take_message(connection, (const char *) message->data, message->length);
+		take_message(connection, message->data, message->length);
 	else
 		take_message(connection, length > 0 ? bytes : "", length);
 	buffer_free(message);
@@ -351,6 +482,7 @@ ws_create(const WsOptions *options)
 	Ws *ws = xcalloc(1, sizeof(Ws));
 
 	ws->options = *options;
+	ws->deflater = deflater_create();
 	list_init(&ws->ending);
 	loop_task_init(&ws->end_task, on_end_task);
 	return ws;
@@ -366,5 +498,6 @@ void
 ws_free(Ws *ws)
 {
 	loop_task_cancel(&ws->end_task);
+	deflater_free(ws->deflater);
 	free(ws);
 }

@@ -16,6 +16,7 @@
 #include "util.h"
 
 struct lws;
+struct lws_extension;
 
 typedef struct Ws Ws;
 
@@ -39,6 +40,9 @@ void ws_free(Ws *ws);
  * the credential, wherever it was, in Authorization.  The caller wipes it.
  */
 void ws_write_head(const HttpUpgrade *upgrade, Buffer *head);
+
+/* For the vhost: permessage-deflate as far as libwebsockets has to know of it. */
+const struct lws_extension *ws_extensions(void);
 
 int ws_on_open(Ws *ws, struct lws *wsi);
 int ws_on_receive(struct lws *wsi, const void *bytes, size_t length);

@@ -34,7 +34,7 @@ read_by_rules(const char *text, const HandshakeRules *rules)
 static ProblemId
 read_handshake(const char *text)
 {
-	return read_by_rules(text, &(HandshakeRules){ALLOWED, false});
+	return read_by_rules(text, &(HandshakeRules){.allowed_origins = ALLOWED});
 }
 
 static const struct
@@ -113,7 +113,7 @@ test_token(void)
 static void
 test_query(void)
 {
-	static const HandshakeRules open_rules = {"", true};
+	static const HandshakeRules open_rules = {.allowed_origins = "", .allow_url_token = true};
 
 	ok(read_handshake(REQUEST("/ws?a=b&ticket=t%2B1", "")) == PROBLEM_COUNT &&
 		   handshake.kind == CREDENTIAL_TICKET && span_is(handshake.credential, "t+1"),
@@ -178,6 +178,20 @@ test_scope(void)
 	}
 }
 
+static void
+test_deflate(void)
+{
+	static const char request[] =
+		REQUEST("/ws", "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+
+	ok(read_handshake(request) == PROBLEM_COUNT && handshake.deflate == DEFLATE_DECLINED,
+	   "no compression by default");
+	ok(read_by_rules(request, &(HandshakeRules){.allowed_origins = "", .deflate = true}) ==
+			   PROBLEM_COUNT &&
+		   handshake.deflate == DEFLATE_ACCEPTED,
+	   "compression where it is allowed");
+}
+
 int
 main(void)
 {
@@ -186,6 +200,7 @@ main(void)
 	test_query();
 	test_cookie();
 	test_scope();
+	test_deflate();
 	buffer_free(&query);
 	return done_testing();
 }

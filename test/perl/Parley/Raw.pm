@@ -78,15 +78,18 @@ sub answer ($self)
 
 # ---- WebSocket
 
-# Upgrades, logs in and waits for the welcome.
-sub websocket ($class, $parley, $token)
+# Upgrades, logs in and waits for the welcome.  `fields`: more of the head, lines with their
+# ends; the answer's head is ->{head} then.
+sub websocket ($class, $parley, $token, $fields = '')
 {
 	my $self = $class->new($parley);
 
 	$self->write("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		  . "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-		  . "Authorization: Bearer $token\r\n\r\n");
-	$self->answer->{status} == 101 or die 'no upgrade';
+		  . "Authorization: Bearer $token\r\n$fields\r\n");
+	my $answer = $self->answer;
+	$answer->{status} == 101 or die 'no upgrade';
+	$self->{head} = $answer->{head};
 	my $welcome = $self->frame;
 	$welcome->{opcode} == 1 && parse($welcome->{payload})->{type} eq 'welcome' or die 'no welcome';
 	return $self;
@@ -109,7 +112,7 @@ sub bytes ($class, $payload, %more)
 	return $head . "\x12\x34\x56\x78" . ($payload ^ substr("\x12\x34\x56\x78" x (length($payload) / 4 + 1), 0, length $payload));
 }
 
-# The next frame of the server: { opcode, payload }; opcode 8 also when the connection
+# The next frame of the server: { opcode, rsv, payload }; opcode 8 also when the connection
 # ends without one.
 sub frame ($self)
 {
@@ -117,14 +120,14 @@ sub frame ($self)
 	{
 		if ($self->{in} =~ /^(.)(.)/s)
 		{
-			my ($opcode, $length, $head) = (ord($1) & 15, ord($2) & 127, 2);
+			my ($first, $length, $head) = (ord $1, ord($2) & 127, 2);
 			($length, $head) = (unpack('xxn', $self->{in}), 4) if $length == 126 && length $self->{in} >= 4;
 			($length, $head) = (unpack('xxQ>', $self->{in}), 10) if $length == 127 && length $self->{in} >= 10;
 			if (length $self->{in} >= $head + $length && !($length >= 126 && $head == 2))
 			{
 				my $payload = substr $self->{in}, $head, $length;
 				$self->{in} = substr $self->{in}, $head + $length;
-				return { opcode => $opcode, payload => $payload };
+				return { opcode => $first & 15, rsv => $first >> 4 & 7, payload => $payload };
 			}
 		}
 		$self->read_more or return { opcode => 8, payload => '' };

@@ -673,14 +673,6 @@ hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids
 	event_unref(event);
 }
 
-bool
-hub_has_member(const Hub *hub, int64_t conversation_id, int64_t account_id)
-{
-	const HubAccount *account = map_get(&hub->accounts, account_id);
-
-	return account && map_get(&account->memberships, conversation_id);
-}
-
 /* ---- the whole ---------------------------------------------------------- */
 
 static void

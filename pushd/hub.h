@@ -139,9 +139,6 @@ void hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_acc
 void hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids,
 						size_t conversations, const Buffer *json);
 
-/* Whether a connected account belongs to the conversation. */
-bool hub_has_member(const Hub *hub, int64_t conversation_id, int64_t account_id);
-
 /*
  * The feed was lost: all that the hub knows may be wrong.  Ends every connection
  * (HUB_END_FEED_LOST), makes every snapshot stale, forgets memberships and journal.

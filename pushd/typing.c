@@ -258,8 +258,7 @@ use_answer(Typing *typing, const Question *question, const PgReply *reply, int r
 			typer_end(typer);
 		session_problem(question->session, id, question->request_id, problem_get(id)->title);
 	}
-	else if (!question->withdrawn && session_state(question->session) == SESSION_LIVE &&
-			 hub_has_member(typing->options.hub, question->conversation_id, question->account_id))
+	else if (!question->withdrawn && session_state(question->session) == SESSION_LIVE)
 		typer_begin(typing, question, pgreply_value(reply, row, 0));
 }
 
@@ -325,7 +324,10 @@ find_question(const ListNode *list, int64_t conversation_id, int64_t account_id)
 	return NULL;
 }
 
-/* What is asked already need not be asked again. */
+/*
+ * What is asked already need not be asked again.  The hub is not asked at all: it may not
+ * have heard yet that the account has become a member.
+ */
 static void
 add_question(Typing *typing, Session *session, const char *request_id, int64_t conversation_id)
 {
@@ -389,12 +391,6 @@ typing_frame(Typing *typing, Session *session, const char *request_id, int64_t c
 		return;
 	}
 	metric_add(METRIC_TYPING_FRAMES, 1);
-	if (!hub_has_member(typing->options.hub, conversation_id, account_id))
-	{
-		session_problem(session, PROBLEM_CONVERSATION_NOT_FOUND, request_id,
-						problem_get(PROBLEM_CONVERSATION_NOT_FOUND)->title);
-		return;
-	}
 	if (!is_typing)
 	{
 		end_typing(typing, conversation_id, account_id);

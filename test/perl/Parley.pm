@@ -108,7 +108,8 @@ sub cluster_settings (%more)
 		log_min_messages         => 'info',
 		%more);
 
-	$settings{output_plugin_libraries} = "'pg_parley'" if server_knows('output_plugin_libraries');
+	$settings{output_plugin_libraries} //= "'pg_parley'";
+	delete $settings{output_plugin_libraries} if !server_knows('output_plugin_libraries');
 	if (my $stage = $ENV{PARLEY_STAGE})
 	{
 		chomp(my ($libdir, $sharedir) = qx("$pg_config" --pkglibdir --sharedir));

@@ -243,16 +243,19 @@ static SpiQuery delete_blocks = {
 	.argtypes = {INT8OID},
 };
 
-/* Everything but memberships and messages.  Inside SpiBegin(). */
+/*
+ * Everything but memberships and messages.  Inside SpiBegin().  The account comes before its
+ * sessions: sockets are told of what the feed says first.
+ */
 static void
 Close(int64 account_id)
 {
 	const NullableDatum *account = SpiArgs(SpiInt64(account_id));
 
 	SecretDelete(account_id);
+	SpiRun(&clear_profile, account);
 	SessionEndOthers(account_id, 0, "account_closed");
 	SpiRun(&clear_clients, account);
-	SpiRun(&clear_profile, account);
 	SpiRun(&delete_presence, account);
 	SpiRun(&delete_blocks, account);
 	if (SpiRun(&delete_admin, account) > 0)

@@ -27,7 +27,13 @@ sub cursors ($self)
 # Opens a socket on $parley; the sync goes right behind the token, before the welcome.
 sub open ($self, $parley, %more)
 {
-	$self->{socket}  = Parley::Socket->open($parley);
+	return $self->take(Parley::Socket->open($parley), %more);
+}
+
+# The same on a socket that has just been opened.
+sub take ($self, $socket, %more)
+{
+	$self->{socket}  = $socket;
 	$self->{applied} = 0;
 	die 'refused: ' . Mojo::JSON::encode_json($self->{socket}{tx}->error) . "\n" if defined $self->{socket}->refused;
 	$self->{socket}->send({ type => 'auth', token => $self->{user}->token });

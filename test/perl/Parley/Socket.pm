@@ -13,6 +13,15 @@ use Parley::Answer qw(compose parse);
 # headers => {...}.  See ->refused for a handshake that was not accepted.
 sub open ($class, $parley, %options)
 {
+	my $self = $class->begin($parley, %options);
+
+	Parley::await(sub { $self->has_opened }, 'a handshake at ' . $parley->url);
+	return $self;
+}
+
+# The same without waiting, for many at once.
+sub begin ($class, $parley, %options)
+{
 	state $agent = Mojo::UserAgent->new(
 		connect_timeout    => 10,
 		inactivity_timeout => 0,
@@ -23,9 +32,11 @@ sub open ($class, $parley, %options)
 
 	$agent->websocket(
 		$url => $options{headers} // {} => $options{protocols} // [] => sub ($agent, $tx) { $self->opened($tx) });
-	Parley::await(sub { $self->{tx} }, "a handshake at $url");
 	return $self;
 }
+
+sub has_opened ($self) { return defined $self->{tx} }
+
 
 sub opened ($self, $tx)
 {

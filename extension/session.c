@@ -127,13 +127,19 @@ RequireLivingSession(const JwtClaims *claims)
 						errmsg("the session of this token has ended")));
 }
 
+JwtVerdict
+SessionReadToken(text *token, JwtClaims *claims)
+{
+	return JwtCheck(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), KeyringFind, NULL, UnixNow(),
+					claims);
+}
+
 JwtClaims
 SessionVerify(text *token)
 {
 	JwtClaims claims;
 
-	switch (JwtCheck(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token), KeyringFind, NULL, UnixNow(),
-					 &claims))
+	switch (SessionReadToken(token, &claims))
 	{
 		case JWT_OK:
 			break;

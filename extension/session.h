@@ -18,6 +18,9 @@ extern void SessionInit(void);
  */
 extern JwtClaims SessionVerify(text *token);
 
+/* The same as a verdict, and without asking whether its session goes on. */
+extern JwtVerdict SessionReadToken(text *token, JwtClaims *claims);
+
 /* Does the session go on, and is the account open? */
 extern bool SessionLives(int64 session_id, int64 account_id);
 

@@ -12,20 +12,21 @@
 #include "pgarray.h"
 #include "pgproblem.h"
 
-#define CONNECTED(error, from) \
-	"SELECT " error ", account_id, session_id, expires_at_s, to_json(\"user\"), conversation_ids," \
-	" vers, snapshot_xmin FROM " from
+#define CONNECTED(item, from) \
+	"SELECT " item ", error, account_id, session_id, expires_at_s, to_json(\"user\")," \
+	" conversation_ids, vers, snapshot_xmin FROM " from
 
-/* What is wrong with a ticket is returned, so that its being used commits. */
+/* What is wrong with a credential is returned: with a ticket, so that its being used commits. */
 static const PgStatement statements[] = {
-	[CREDENTIAL_TOKEN] = {"gateway_connect", CONNECTED("NULL::text", "chat.gateway_connect($1)"),
-						  1},
+	[CREDENTIAL_TOKEN] = {"gateway_connect_batch",
+						  CONNECTED("item", "chat.gateway_connect_batch($1)"), 1},
 	[CREDENTIAL_TICKET] = {"gateway_connect_ticket",
-						   CONNECTED("error", "chat.gateway_connect_ticket($1)"), 1},
+						   CONNECTED("1", "chat.gateway_connect_ticket($1)"), 1},
 };
 
 enum
 {
+	COLUMN_ITEM,
 	COLUMN_ERROR,
 	COLUMN_ACCOUNT_ID,
 	COLUMN_SESSION_ID,
@@ -46,21 +47,21 @@ refuse(Login *login, ProblemId id, const char *message)
 
 /* The two arrays of the answer; false when they are not what they should be. */
 static bool
-read_memberships(const PgReply *reply, Buffer *members)
+read_memberships(const PgReply *reply, int row, Buffer *members)
 {
 	Buffer ids = BUFFER_EMPTY;
 	Buffer vers = BUFFER_EMPTY;
-	bool good = pgarray_parse_int64(pgreply_value(reply, 0, COLUMN_CONVERSATIONS), &ids) &&
-				pgarray_parse_int64(pgreply_value(reply, 0, COLUMN_VERS), &vers) &&
+	bool good = pgarray_parse_int64(pgreply_value(reply, row, COLUMN_CONVERSATIONS), &ids) &&
+				pgarray_parse_int64(pgreply_value(reply, row, COLUMN_VERS), &vers) &&
 				ids.length == vers.length;
 
 	for (size_t at = 0; good && at < ids.length; at += sizeof(int64_t))
 	{
-		HubMembership row;
+		HubMembership member;
 
-		memcpy(&row.conversation_id, ids.data + at, sizeof(int64_t));
-		memcpy(&row.ver, vers.data + at, sizeof(int64_t));
-		buffer_append(members, &row, sizeof(row));
+		memcpy(&member.conversation_id, ids.data + at, sizeof(int64_t));
+		memcpy(&member.ver, vers.data + at, sizeof(int64_t));
+		buffer_append(members, &member, sizeof(member));
 	}
 	buffer_free(&ids);
 	buffer_free(&vers);
@@ -68,12 +69,12 @@ read_memberships(const PgReply *reply, Buffer *members)
 }
 
 static HubResult
-connect_to_hub(Login *login, const PgReply *reply, const Buffer *members)
+connect_to_hub(Login *login, const PgReply *reply, int row, const Buffer *members)
 {
-	HubLogin as = {.account_id = pgreply_int64(reply, 0, COLUMN_ACCOUNT_ID, 0),
-				   .session_id = pgreply_int64(reply, 0, COLUMN_SESSION_ID, 0),
+	HubLogin as = {.account_id = pgreply_int64(reply, row, COLUMN_ACCOUNT_ID, 0),
+				   .session_id = pgreply_int64(reply, row, COLUMN_SESSION_ID, 0),
 				   .scope = login->scope,
-				   .snapshot_xmin = pgreply_int64(reply, 0, COLUMN_SNAPSHOT_XMIN, 0),
+				   .snapshot_xmin = pgreply_int64(reply, row, COLUMN_SNAPSHOT_XMIN, 0),
 				   .members = (const HubMembership *) (void *) members->data,
 				   .count = members->length / sizeof(HubMembership)};
 
@@ -81,12 +82,12 @@ connect_to_hub(Login *login, const PgReply *reply, const Buffer *members)
 }
 
 static void
-grant(Login *login, const PgReply *reply)
+grant(Login *login, const PgReply *reply, int row)
 {
-	LoginGrant granted = {.session_id = pgreply_int64(reply, 0, COLUMN_SESSION_ID, 0),
+	LoginGrant granted = {.session_id = pgreply_int64(reply, row, COLUMN_SESSION_ID, 0),
 						  .expires_in_s =
-							  pgreply_int64(reply, 0, COLUMN_EXPIRES_AT, 0) - wall_us() / 1000000,
-						  .user = pgreply_value(reply, 0, COLUMN_USER)};
+							  pgreply_int64(reply, row, COLUMN_EXPIRES_AT, 0) - wall_us() / 1000000,
+						  .user = pgreply_value(reply, row, COLUMN_USER)};
 
 	if (granted.expires_in_s <= 0)
 		refuse(login, PROBLEM_TOKEN_EXPIRED, "The token has expired");
@@ -98,19 +99,19 @@ grant(Login *login, const PgReply *reply)
 }
 
 static void
-use_answer(Login *login, const PgReply *reply, const Buffer *members)
+use_answer(Login *login, const PgReply *reply, int row, const Buffer *members)
 {
 	int64_t account_id = hub_account_id(login->connection);
 
-	if (account_id != 0 && account_id != pgreply_int64(reply, 0, COLUMN_ACCOUNT_ID, 0))
+	if (account_id != 0 && account_id != pgreply_int64(reply, row, COLUMN_ACCOUNT_ID, 0))
 	{
 		refuse(login, PROBLEM_FORBIDDEN, "The token is of another account");
 		return;
 	}
-	switch (connect_to_hub(login, reply, members))
+	switch (connect_to_hub(login, reply, row, members))
 	{
 		case HUB_CONNECTED:
-			grant(login, reply);
+			grant(login, reply, row);
 			break;
 		case HUB_STALE:
 			login->options->handlers->stale(login);
@@ -133,23 +134,36 @@ fail(Login *login, const PgReply *reply)
 }
 
 static void
-on_answer(void *arg, const PgReply *reply)
+use_row(Login *login, const PgReply *reply, int row)
 {
-	Login *login = arg;
 	Buffer members = BUFFER_EMPTY;
 
-	login->question = NULL;
-	if (pgreply_rows(reply) == 1 && !pgreply_is_null(reply, 0, COLUMN_ERROR))
+	if (row < pgreply_rows(reply) && !pgreply_is_null(reply, row, COLUMN_ERROR))
 	{
-		ProblemId id = problem_of_code(pgreply_value(reply, 0, COLUMN_ERROR));
+		ProblemId id = problem_of_code(pgreply_value(reply, row, COLUMN_ERROR));
 
 		refuse(login, id, problem_get(id)->title);
 	}
-	else if (pgreply_rows(reply) == 1 && read_memberships(reply, &members))
-		use_answer(login, reply, &members);
+	else if (row < pgreply_rows(reply) && read_memberships(reply, row, &members))
+		use_answer(login, reply, row, &members);
 	else
 		fail(login, reply);
 	buffer_free(&members);
+}
+
+static void
+on_token(TokenQuestion *question, const PgReply *reply, int row)
+{
+	use_row(container_of(question, Login, token), reply, row);
+}
+
+static void
+on_ticket(void *arg, const PgReply *reply)
+{
+	Login *login = arg;
+
+	login->ticket = NULL;
+	use_row(login, reply, 0);
 }
 
 /* ---- the question ------------------------------------------------------- */
@@ -184,17 +198,35 @@ login_request_id(const Login *login)
 	return login->has_request_id ? login->request_id : NULL;
 }
 
-void
-login_ask(Login *login)
+Tokens *
+login_tokens_create(Loop *loop, PgPool *pool)
+{
+	return tokens_create(loop, pool, &statements[CREDENTIAL_TOKEN]);
+}
+
+/* Who uses a ticket twice goes into the audit log, with the address. */
+static void
+ask_ticket(Login *login)
 {
 	Caller caller;
 	PgParam param = {login->credential, strlen(login->credential)};
 	PgCall calls[] = {caller_call(&caller, &login->client, NULL),
-					  {&statements[login->kind], &param}};
+					  {&statements[CREDENTIAL_TICKET], &param}};
 
+	login->ticket = pgpool_request(login->options->pool, calls, lengthof(calls), on_ticket, login);
+}
+
+void
+login_ask(Login *login)
+{
 	hub_snapshot_begin(login->options->hub, &login->snapshot);
-	login->question =
-		pgpool_request(login->options->pool, calls, lengthof(calls), on_answer, login);
+	if (login->kind == CREDENTIAL_TICKET)
+	{
+		ask_ticket(login);
+		return;
+	}
+	login->token = (TokenQuestion){.token = login->credential, .answered = on_token};
+	tokens_ask(login->options->tokens, &login->token);
 }
 
 void
@@ -206,10 +238,11 @@ login_forget(Login *login)
 		free(login->credential);
 		login->credential = NULL;
 	}
-	if (login->question)
+	tokens_cancel(&login->token);
+	if (login->ticket)
 	{
-		pgpool_cancel(login->question);
-		login->question = NULL;
+		pgpool_cancel(login->ticket);
+		login->ticket = NULL;
 	}
 	hub_snapshot_end(login->options->hub, &login->snapshot);
 }

@@ -14,6 +14,7 @@
 #include "hub.h"
 #include "pgpool.h"
 #include "problem.h"
+#include "tokens.h"
 #include "util.h"
 
 #define LOGIN_REQUEST_ID_MAX 64
@@ -45,6 +46,7 @@ typedef struct LoginHandlers
 typedef struct LoginOptions
 {
 	PgPool *pool;
+	Tokens *tokens; /* of login_tokens_create() */
 	Hub *hub;
 	const LoginHandlers *handlers;
 } LoginOptions;
@@ -61,9 +63,13 @@ struct Login
 	char *credential; /* NULL: no login is under way */
 	char request_id[LOGIN_REQUEST_ID_MAX + 1];
 	bool has_request_id;
-	PgRequest *question;
+	TokenQuestion token;
+	PgRequest *ticket;
 	HubSnapshot snapshot;
 };
+
+/* Collects the tokens of all logins. */
+Tokens *login_tokens_create(Loop *loop, PgPool *pool) MUST_CHECK;
 
 void login_init(Login *login, const LoginOptions *options, HubConnection *connection, int64_t scope,
 				uint64_t log_id);

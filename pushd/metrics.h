@@ -55,6 +55,9 @@
 	X(BATCHES, COUNTER, "parley_send_batches_total", "", "Group commits") \
 	X(BATCHED_MESSAGES, COUNTER, "parley_send_batched_messages_total", "", \
 	  "Messages in group commits") \
+	X(LOGIN_BATCHES, COUNTER, "parley_login_batches_total", "", \
+	  "Questions whose tokens these are, many at once") \
+	X(BATCHED_LOGINS, COUNTER, "parley_login_batched_tokens_total", "", "Tokens in them") \
 	X(POSITION_REPORTS, COUNTER, "parley_position_reports_total", "", \
 	  "Read and delivered positions from clients") \
 	X(POSITION_BATCHES, COUNTER, "parley_position_batches_total", "", \

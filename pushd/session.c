@@ -764,7 +764,10 @@ sessions_create(const SessionsOptions *options)
 
 	sessions->options = *options;
 	timer_init(&sessions->drain, on_drain);
-	sessions->login = (LoginOptions){options->pool, options->hub, &login_handlers};
+	sessions->login = (LoginOptions){.pool = options->pool,
+									 .tokens = login_tokens_create(options->loop, options->pool),
+									 .hub = options->hub,
+									 .handlers = &login_handlers};
 	sessions->joint = event_joint(OUTBOX_JOINT_BYTES);
 	list_init(&sessions->sessions);
 	list_init(&sessions->corked_sessions);
@@ -776,6 +779,7 @@ sessions_free(Sessions *sessions)
 {
 	timer_cancel(&sessions->drain);
 	event_unref(sessions->joint);
+	tokens_free(sessions->login.tokens);
 	free(sessions);
 }
 

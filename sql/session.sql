@@ -81,6 +81,14 @@ SELECT account_id, (c."user").username, conversation_ids, vers, snapshot_xmin > 
 	   expires_at_s - extract(epoch FROM now()) BETWEEN 890 AND 901 AS good_for_15_minutes
 	FROM chat.gateway_connect(:'a') c;
 SELECT pg_temp.refusal($$SELECT chat.gateway_connect('nonsense')$$);
+-- the same of many at once: to each its own answer
+SELECT (g).access_token AS d FROM chat.login('dave', 'correct horse') g \gset
+SELECT item, error, account_id, session_id > 0 AS has_session, (c."user").username, conversation_ids, vers,
+	   snapshot_xmin > 0 AS has_xmin, last_seqs, last_vers,
+	   expires_at_s - extract(epoch FROM now()) BETWEEN 890 AND 901 AS good_for_15_minutes
+	FROM chat.gateway_connect_batch(ARRAY[:'a', 'nonsense', NULL, :'b', '', :'d', :'a']) c;
+SELECT c.item FROM chat.gateway_connect_batch('{}') c;
+SELECT pg_temp.refusal($$SELECT chat.gateway_connect_batch(array_fill('x'::text, ARRAY[1001]))$$);
 
 -- an expired token is told apart from a wrong one
 SET pg_parley.access_token_lifetime = '10s';

@@ -11,6 +11,18 @@ CREATE FUNCTION chat.gateway_connect(token text, OUT account_id bigint, OUT sess
 COMMENT ON FUNCTION chat.gateway_connect(text) IS
 	'Who an access token speaks for, until when (Unix seconds), and the memberships with their versions and the last number and version of each conversation, all of one snapshot';
 
+CREATE FUNCTION chat.gateway_connect_batch(tokens text[], OUT item int, OUT error text,
+										   OUT account_id bigint, OUT session_id bigint,
+										   OUT expires_at_s bigint, OUT "user" chat.user_info,
+										   OUT conversation_ids bigint[], OUT vers bigint[],
+										   OUT snapshot_xmin bigint, OUT last_seqs bigint[],
+										   OUT last_vers bigint[])
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'chat_gateway_connect_batch'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_connect_batch(text[]) IS
+	'The same for many access tokens, all of one snapshot; error is NULL or the stable code of a refusal';
+
 CREATE FUNCTION chat.gateway_connect_ticket(ticket text, OUT error text, OUT account_id bigint,
 											OUT session_id bigint, OUT expires_at_s bigint,
 											OUT "user" chat.user_info, OUT conversation_ids bigint[],
@@ -22,6 +34,7 @@ CREATE FUNCTION chat.gateway_connect_ticket(ticket text, OUT error text, OUT acc
 COMMENT ON FUNCTION chat.gateway_connect_ticket(text) IS
 	'The same for a ticket, which is used up; error is NULL or the stable code of a refusal, which is returned so that its traces commit';
 
-REVOKE ALL ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_ticket(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_ticket(text)
-	TO chat_gateway;
+REVOKE ALL ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(text[]),
+	chat.gateway_connect_ticket(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(text[]),
+	chat.gateway_connect_ticket(text) TO chat_gateway;

@@ -26,24 +26,15 @@ BEGIN
 	RETURN QUERY SELECT * FROM chat.real_sync(a, b, c, d, e, f);
 	PERFORM chat.gate(2);
 END $$;
-ALTER FUNCTION chat.gateway_connect(text) RENAME TO real_connect;
-CREATE FUNCTION chat.gateway_connect(token text, OUT account_id bigint, OUT session_id bigint,
-	OUT expires_at_s bigint, OUT "user" chat.user_info, OUT conversation_ids bigint[],
-	OUT vers bigint[], OUT snapshot_xmin bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
-DECLARE
-	r record;
+ALTER FUNCTION chat.gateway_connect_batch(text[]) RENAME TO real_connect;
+CREATE FUNCTION chat.gateway_connect_batch(tokens text[], OUT item int, OUT error text, OUT account_id bigint,
+	OUT session_id bigint, OUT expires_at_s bigint, OUT "user" chat.user_info, OUT conversation_ids bigint[],
+	OUT vers bigint[], OUT snapshot_xmin bigint, OUT last_seqs bigint[], OUT last_vers bigint[])
+RETURNS SETOF record LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
 BEGIN
 	PERFORM chat.gate(3);
-	SELECT * INTO r FROM chat.real_connect(token);
+	RETURN QUERY SELECT * FROM chat.real_connect(tokens);
 	PERFORM chat.gate(4);
-	account_id := r.account_id;
-	session_id := r.session_id;
-	expires_at_s := r.expires_at_s;
-	"user" := r."user";
-	conversation_ids := r.conversation_ids;
-	vers := r.vers;
-	snapshot_xmin := r.snapshot_xmin;
 END $$;
 SQL
 $parley->start_pushd(flags());

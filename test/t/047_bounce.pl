@@ -131,7 +131,7 @@ $took = come_back();
 my $asked = questions() - $idle;
 diag sprintf '%d clients come back: %.1f s, %d queries, %.2f a client', $clients, $took, $asked, $asked / $clients;
 is_complete('after the bounce', 'before', 'meanwhile');
-cmp_ok $asked, '<', $clients * 1.2, 'few queries';
+cmp_ok $asked, '<', $clients * 0.2, 'few queries';
 
 talk('live');
 await(sub { !grep { $_->apply; !$_->room(1)->{messages}{3} } @crowd }, 'what comes next', $patience);

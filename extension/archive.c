@@ -495,6 +495,8 @@ chat_archived_changes(PG_FUNCTION_ARGS)
 		.max = PG_GETARG_INT32(3),
 	};
 
+	if (changes.max < 1)
+		return (Datum) 0;
 	SpiBegin();
 	FindChanges(conversation_id, &changes);
 	for (int i = 0; i < changes.count; i++)

@@ -135,6 +135,10 @@ SELECT seq FROM chat.message ORDER BY seq;
 SET ROLE chat_user; SELECT count(*) FROM chat.archive; RESET ROLE;
 SET ROLE chat_gateway; SELECT count(*) FROM chat.archived(1); RESET ROLE;
 
+-- no room for results is no result
+SELECT count(*) FROM generate_series(-1, 0) n, chat.archived_changes(1, 0, 1000, n);
+SELECT count(*) FROM generate_series(-1, 0) n, chat.archived(1, max_results => n);
+
 -- more than a block; the archive is not an index of the whole conversation
 \o /dev/null
 BEGIN; SELECT chat.act_as(1); SELECT chat.create_group('long', '{}'); SELECT chat.send(2, repeat('x', n % 400)) FROM generate_series(1, 3000) n WHERE n % 400 > 0; COMMIT;

@@ -72,14 +72,17 @@ static SpiQuery list_holds = {
 	.read_only = true,
 };
 
-/* Inside SpiBegin(): locks it too. */
+/*
+ * Inside SpiBegin(): locks it too.  A lock alone would not stop who deletes with a snapshot
+ * from before the hold (REPEATABLE READ); the counter's row that is written anew does.
+ */
 static void
 RequireConversation(int64 conversation_id)
 {
 	if (SpiRun(&find_conversation, SpiArgs(SpiInt64(conversation_id))) == 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_CONVERSATION_NOT_FOUND),
 						errmsg("there is no conversation %lld", (long long) conversation_id)));
-	CounterLock(conversation_id);
+	(void) CounterTakeVers(conversation_id, 0);
 }
 
 Datum

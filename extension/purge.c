@@ -162,6 +162,7 @@ static SpiQuery find_deleted = {
 static SpiQuery delete_group[] = {
 	{.sql = "DELETE FROM chat.retention WHERE conversation_id = $1", .argtypes = {INT8OID}},
 	{.sql = "DELETE FROM chat.erasure_deferred WHERE conversation_id = $1", .argtypes = {INT8OID}},
+	{.sql = "DELETE FROM chat.upload WHERE conversation_id = $1", .argtypes = {INT8OID}},
 	{.sql = "DELETE FROM chat.conversation_language WHERE conversation_id = $1",
 	 .argtypes = {INT8OID}},
 	{.sql = "DELETE FROM chat.search_state WHERE conversation_id = $1", .argtypes = {INT8OID}},

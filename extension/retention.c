@@ -72,14 +72,29 @@ static SpiQuery find_conversation = {
 	.argtypes = {INT8OID},
 };
 
-/* $2 the least and $3 the most minutes, 0: no bound; NULL is the default's turn. */
+/*
+ * $2 the least and $3 the most minutes, 0: as many as a setting can have, so that the
+ * calendar has a time so long ago; NULL is the default's turn.
+ */
 static SpiQuery check_keep = {
-	.sql =
-		"SELECT $1 >= make_interval(mins => $2) AND ($3 = 0 OR $1 <= make_interval(mins => $3)), "
-		"format('%s to %s', justify_hours(make_interval(mins => $2)), "
-		"coalesce(justify_hours(make_interval(mins => nullif($3, 0)))::text, 'for ever'))",
+	.sql = "SELECT $1 BETWEEN make_interval(mins => $2) "
+		   "AND make_interval(mins => coalesce(nullif($3, 0), 2147483647)), "
+		   "format('%s to %s', justify_hours(make_interval(mins => $2)), "
+		   "coalesce(justify_hours(make_interval(mins => nullif($3, 0)))::text, 'for ever'))",
 	.argtypes = {INTERVALOID, INT4OID, INT4OID},
 };
+
+/*
+ * "-100 years 36001 days" is a day by comparison, and a time to come by the calendar.  Without
+ * such, what a comparison allows is a time that the calendar has.
+ */
+static bool
+HasNegativePart(NullableDatum keep)
+{
+	const Interval *interval = DatumGetIntervalP(keep.value);
+
+	return interval->month < 0 || interval->day < 0 || interval->time < 0;
+}
 
 /* Inside SpiBegin(). */
 static void
@@ -88,9 +103,11 @@ CheckKeep(NullableDatum keep, int least, int most)
 	if (keep.isnull)
 		return;
 	SpiRun(&check_keep, SpiArgs(keep, SpiInt32(least), SpiInt32(most)));
-	if (!SpiGetBool(0, 1))
+	if (!SpiGetBool(0, 1) || HasNegativePart(keep))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
-						errmsg("messages can be kept here for %s", SpiGetText(0, 2))));
+						errmsg("messages can be kept here for %s", SpiGetText(0, 2)),
+						errhint("No part of the time may be negative, and none is of more "
+								"than 4000 years.")));
 }
 
 /* An owner keeps within the bounds of the settings, an administrator as it must be. */

@@ -93,6 +93,8 @@ SELECT chat.hold(3, 'case 9');
 SELECT * FROM chat.purge(now(), after_conversation_id => 2);
 SELECT count(*) FROM chat.member WHERE conversation_id = 3;
 SELECT chat.release_hold(3);
+-- (what somebody began to bring there goes along)
+INSERT INTO chat.upload (conversation_id, account_id, media_type, name) VALUES (3, 2, 'text/plain', 'a.txt');
 SELECT * FROM chat.purge(now(), 4, 2);
 SELECT * FROM chat.purge(now(), 100, 2);
 SELECT (SELECT count(*) FROM chat.conversation WHERE id = 3), (SELECT count(*) FROM chat.member WHERE conversation_id = 3),
@@ -118,6 +120,12 @@ SELECT pg_temp.refusal('SELECT chat.set_retention(1, $$2 days$$)');
 SELECT pg_temp.refusal('SELECT chat.retention(1)');
 COMMIT;
 SELECT pg_temp.refusal('SELECT chat.apply_retention(0)');
+
+-- a time that the calendar does not have, or that is to come, would stop the job or purge all
+SELECT pg_temp.refusal('SELECT chat.set_retention(1, $$178000000 years$$)');
+SELECT pg_temp.refusal('SELECT chat.set_retention(1, $$-100 years 36001 days$$)');
+SELECT pg_temp.refusal('SELECT chat.set_retention(1, $$2 days -24 hours$$)');
+SELECT chat.set_retention(2, '4080 years'), chat.set_retention(2, NULL) AS anew;
 
 -- the job purges, then archives, step by step, round after round
 \o /dev/null

@@ -29,7 +29,7 @@ ResultRow(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 }
 
 Tuplestorestate *
-ResultStoreLike(FunctionCallInfo fcinfo, TupleDesc description)
+ResultOpen(FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old;
@@ -43,16 +43,26 @@ ResultStoreLike(FunctionCallInfo fcinfo, TupleDesc description)
 	rsinfo->returnMode = SFRM_Materialize;
 	rsinfo->setResult = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
 											  false, work_mem);
-	rsinfo->setDesc = CreateTupleDescCopy(description);
 	MemoryContextSwitchTo(old);
 	return rsinfo->setResult;
+}
+
+void
+ResultDescribe(FunctionCallInfo fcinfo, TupleDesc description)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+
+	rsinfo->setDesc = CreateTupleDescCopy(description);
+	MemoryContextSwitchTo(old);
 }
 
 Tuplestorestate *
 ResultStore(FunctionCallInfo fcinfo, TupleDesc *description)
 {
-	Tuplestorestate *store = ResultStoreLike(fcinfo, DeclaredColumns(fcinfo));
+	Tuplestorestate *store = ResultOpen(fcinfo);
 
+	ResultDescribe(fcinfo, DeclaredColumns(fcinfo));
 	*description = ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc;
 	return store;
 }

@@ -224,6 +224,7 @@ SpiKeepDatum(uint64 row, int column, bool *isnull)
 	return SPI_datumTransfer(value, typbyval, typlen);
 }
 
+/* The columns are those of the execution: the types before it may have been dropped since. */
 Datum
 SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *args)
 {
@@ -232,9 +233,10 @@ SpiReturnRows(FunctionCallInfo fcinfo, SpiQuery *query, const NullableDatum *arg
 	MemoryContext caller = CurrentMemoryContext;
 
 	SpiBegin();
-	store = ResultStoreLike(fcinfo, SourceOf(query)->resultDesc);
+	store = ResultOpen(fcinfo);
 	SetTuplestoreDestReceiverParams(dest, store, caller, false, NULL, NULL);
 	Execute(query, args, dest);
+	ResultDescribe(fcinfo, SourceOf(query)->resultDesc);
 	SpiEnd();
 	return (Datum) 0;
 }

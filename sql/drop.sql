@@ -16,6 +16,16 @@ DROP SCHEMA chat CASCADE;
 \set VERBOSITY default
 DROP EXTENSION pg_parley;
 
+-- what a session has used goes on with an extension that was made anew, types and all
+\o /dev/null
+BEGIN; SELECT chat.act_as(1); SELECT chat.conversations(); SELECT chat.sync(); SELECT chat.members(1); COMMIT;
+BEGIN; SET LOCAL pg_parley.allow_drop = on; DROP EXTENSION pg_parley; CREATE EXTENSION pg_parley;
+SELECT chat.signup(name, name || '@example.org', 'correct horse') FROM unnest(ARRAY['alice', 'bob']) name;
+\o
+SELECT FROM chat.act_as(1); SELECT (chat.direct('bob')).created; SELECT seq FROM chat.send(1, 'hi');
+SELECT last_seq FROM chat.conversations(); SELECT status, cardinality(messages) FROM chat.sync(); SELECT count(*) FROM chat.members(1);
+ROLLBACK;
+
 -- of other extensions it says nothing
 DROP EXTENSION IF EXISTS no_such_extension;
 

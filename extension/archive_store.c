@@ -102,13 +102,13 @@ Summarize(const PackMessage *messages, int count)
 }
 
 static bytea *
-Pack(const PackMessage *messages, int count)
+Pack(const PackMessage *messages, int count, PackEffort effort)
 {
 	size_t raw_bound = PackRawBound(messages, count);
 	size_t bound = PackBound(raw_bound, count);
 	uint8 *raw = palloc_extended(raw_bound, MCXT_ALLOC_HUGE);
 	bytea *block = palloc_extended(VARHDRSZ + bound, MCXT_ALLOC_HUGE);
-	size_t size = PackWrite(messages, count, raw, (uint8 *) VARDATA(block), bound);
+	size_t size = PackWrite(messages, count, effort, raw, (uint8 *) VARDATA(block), bound);
 
 	pfree(raw);
 	if (size == 0)
@@ -119,10 +119,10 @@ Pack(const PackMessage *messages, int count)
 }
 
 static void
-InsertBlock(int64 conversation_id, const PackMessage *messages, int count)
+InsertBlock(int64 conversation_id, const PackMessage *messages, int count, PackEffort effort)
 {
 	Summary *summary = Summarize(messages, count);
-	bytea *block = Pack(messages, count);
+	bytea *block = Pack(messages, count, effort);
 	bytea *checksum = palloc(VARHDRSZ + CRYPTO_SHA256_SIZE);
 	bool unchanged = summary->max_ver == 0;
 
@@ -164,7 +164,8 @@ FitBlock(const PackMessage *messages, int count)
 
 /* Blocks of these messages, in place of the one that begins at old_seq (0: of none). */
 static void
-WriteBlocks(int64 conversation_id, int64 old_seq, const PackMessage *messages, int count)
+WriteBlocks(int64 conversation_id, int64 old_seq, const PackMessage *messages, int count,
+			PackEffort effort)
 {
 	if (old_seq > 0)
 		SpiRun(&delete_block, SpiArgs(SpiInt64(conversation_id), SpiInt64(old_seq)));
@@ -172,7 +173,7 @@ WriteBlocks(int64 conversation_id, int64 old_seq, const PackMessage *messages, i
 	{
 		int fit = FitBlock(&messages[begin], count - begin);
 
-		InsertBlock(conversation_id, &messages[begin], fit);
+		InsertBlock(conversation_id, &messages[begin], fit, effort);
 		begin += fit;
 	}
 }
@@ -180,7 +181,8 @@ WriteBlocks(int64 conversation_id, int64 old_seq, const PackMessage *messages, i
 void
 ArchiveCut(int64 conversation_id, const ArchiveBlock *block, int from)
 {
-	WriteBlocks(conversation_id, block->first_seq, &block->messages[from], block->count - from);
+	WriteBlocks(conversation_id, block->first_seq, &block->messages[from], block->count - from,
+				PACK_WELL);
 }
 
 /* ---- unpacking ---------------------------------------------------------- */
@@ -242,7 +244,7 @@ ArchiveUnpack(int64 conversation_id, int64 seq)
 	InsertMessage(conversation_id, &block.messages[place]);
 	memmove(&block.messages[place], &block.messages[place + 1],
 			(block.count - place - 1) * sizeof(PackMessage));
-	WriteBlocks(conversation_id, block.first_seq, block.messages, block.count - 1);
+	WriteBlocks(conversation_id, block.first_seq, block.messages, block.count - 1, PACK_QUICKLY);
 	return true;
 }
 
@@ -282,7 +284,7 @@ ArchiveUnpackSender(int64 conversation_id, int64 sender_id, int64 after, const c
 			max--;
 		}
 		if (kept < count)
-			WriteBlocks(conversation_id, block.first_seq, block.messages, kept);
+			WriteBlocks(conversation_id, block.first_seq, block.messages, kept, PACK_QUICKLY);
 	}
 }
 
@@ -490,7 +492,8 @@ PackFrom(int64 conversation_id, int64 seq, TimestampTz before, int max, KeyList 
 	if (host.count > 0)
 		memcpy(&messages[taken], host.messages, host.count * sizeof(PackMessage));
 	qsort(messages, host.count + taken, sizeof(PackMessage), CompareMessages);
-	WriteBlocks(conversation_id, host.count > 0 ? host.first_seq : 0, messages, host.count + taken);
+	WriteBlocks(conversation_id, host.count > 0 ? host.first_seq : 0, messages, host.count + taken,
+				PACK_WELL);
 	return taken;
 }
 

@@ -13,7 +13,6 @@
 
 #define HEADER_SIZE 16
 #define VARINT_MAX 10
-#define LEVEL 19 /* pinned: archiving happens once, reading does not depend on it */
 
 /* ---- numbers ------------------------------------------------------------ */
 
@@ -321,7 +320,8 @@ PutColumns(uint8_t *to, const PackMessage *messages, int count)
 }
 
 size_t
-PackWrite(const PackMessage *messages, int count, uint8_t *raw, uint8_t *block, size_t block_size)
+PackWrite(const PackMessage *messages, int count, PackEffort effort, uint8_t *raw, uint8_t *block,
+		  size_t block_size)
 {
 	uint8_t *at = block + HEADER_SIZE;
 	size_t raw_size;
@@ -342,7 +342,7 @@ PackWrite(const PackMessage *messages, int count, uint8_t *raw, uint8_t *block, 
 	PutU32(block + 4, (uint32_t) count);
 	PutU32(block + 8, (uint32_t) raw_size);
 	PutU32(block + 12, (uint32_t) ((at - block - HEADER_SIZE) / PACK_CLIENT_ID_SIZE));
-	frame_size = ZSTD_compress(at, block_size - (size_t) (at - block), raw, raw_size, LEVEL);
+	frame_size = ZSTD_compress(at, block_size - (size_t) (at - block), raw, raw_size, effort);
 	return ZSTD_isError(frame_size) ? 0 : (size_t) (at - block) + frame_size;
 }
 

@@ -75,12 +75,19 @@ typedef struct PackMessage
 extern size_t PackRawBound(const PackMessage *messages, int count);
 extern size_t PackBound(size_t raw_bound, int count);
 
+/* Levels of compression, which reading does not depend on. */
+typedef enum PackEffort
+{
+	PACK_QUICKLY = 3, /* somebody waits, and the next archiving writes the block anew */
+	PACK_WELL = 19
+} PackEffort;
+
 /*
  * 1 to PACK_MAX_MESSAGES messages in the order of their seq.  Returns the size of the
  * block, 0 if it would break a limit.
  */
-extern size_t PackWrite(const PackMessage *messages, int count, uint8_t *raw, uint8_t *block,
-						size_t block_size);
+extern size_t PackWrite(const PackMessage *messages, int count, PackEffort effort, uint8_t *raw,
+						uint8_t *block, size_t block_size);
 
 /* ---- reading ------------------------------------------------------------ */
 

@@ -67,7 +67,7 @@ pack(const PackMessage *messages, int count, size_t *size)
 	uint8_t *raw = malloc(raw_bound);
 	uint8_t *block = malloc(bound);
 
-	*size = PackWrite(messages, count, raw, block, bound);
+	*size = PackWrite(messages, count, PACK_WELL, raw, block, bound);
 	free(raw);
 	return block;
 }
@@ -146,10 +146,10 @@ test_limits(void)
 	uint8_t raw[1000];
 	uint8_t block[1000];
 
-	is_number((int64_t) PackWrite(&message, 0, raw, block, sizeof(block)), 0,
+	is_number((int64_t) PackWrite(&message, 0, PACK_WELL, raw, block, sizeof(block)), 0,
 			  "no message is no block");
 	message.content.length = PACK_MAX_RAW;
-	is_number((int64_t) PackWrite(&message, 1, raw, block, sizeof(block)), 0,
+	is_number((int64_t) PackWrite(&message, 1, PACK_WELL, raw, block, sizeof(block)), 0,
 			  "more than a block holds");
 	is_number((int64_t) PackRawSize(block, 15), 0, "shorter than a header");
 }
@@ -195,7 +195,7 @@ test_flipped_raw(const PackMessage *messages)
 	size_t raw_bound = PackRawBound(messages, COUNT);
 	uint8_t *raw = malloc(raw_bound);
 	uint8_t *block = malloc(PackBound(raw_bound, COUNT));
-	size_t size = PackWrite(messages, COUNT, raw, block, PackBound(raw_bound, COUNT));
+	size_t size = PackWrite(messages, COUNT, PACK_QUICKLY, raw, block, PackBound(raw_bound, COUNT));
 	uint8_t *columns = malloc(PackRawSize(block, size));
 	PackReader *reader = malloc(sizeof(PackReader));
 	int read = 0;

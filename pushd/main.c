@@ -31,7 +31,7 @@
 #include "quota.h"
 #include "ring.h"
 #include "server.h"
-#include "session.h"
+#include "sessions.h"
 #include "timerwheel.h"
 #include "tls.h"
 #include "typing.h"

@@ -8,48 +8,27 @@
 #include "session.h"
 
 #include <stdlib.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "log.h"
-#include "login.h"
 #include "metrics.h"
-#include "outbox.h"
+#include "notice.h"
 
 #define CLOSE_TIMEOUT_MS 5000 /* for the outbox and the close frame to go out */
 #define REQUESTS_MAX 256	  /* of one client under way: stop reading */
 #define REQUESTS_RESUME 128	  /* and go on */
 
-struct Sessions
-{
-	SessionsOptions options;
-	LoginOptions login;
-	bool streaming;
-	ListNode sessions;
-	bool corked;
-	ListNode corked_sessions; /* Session.corked */
-	size_t count;
-	uint64_t last_id;
-	Event *joint; /* scratch */
-	TimerEntry drain;
-	int64_t drain_ms;
-};
-
 struct Session
 {
 	HubConnection connection;
 	ListNode node;
-	ListNode corked; /* has something that waits for sessions_uncork() */
-	Sessions *owner;
-	const SessionTransport *transport;
-	void *socket;
+	SessionHost *host;
 	uint64_t id;
 	int64_t scope;
 	int references;
 	SessionState state;
 	SessionClose close;
 	bool closed_by_us;
-	int64_t leave_ms; /* clock_ms() when a drain closes it */
+	int64_t leave_ms; /* clock_ms() when session_leave_when_due() closes it */
 	bool heard;
 	bool pinged;
 	bool reading;
@@ -61,44 +40,11 @@ struct Session
 	TimerEntry heartbeat; /* while LIVE */
 
 	Login login;
-	Outbox outbox;
+	Outlet outlet;
 	SessionGuard *guard; /* or NULL */
 };
 
-static const struct
-{
-	int code;
-	const char *reason;
-} closes[SESSION_CLOSE_COUNT] = {
-#define SESSION_CLOSE_ROW(symbol, code, reason) {code, reason},
-	SESSION_CLOSES(SESSION_CLOSE_ROW)
-#undef SESSION_CLOSE_ROW
-};
-
-int
-session_close_code(SessionClose close)
-{
-	return closes[close].code;
-}
-
-const char *
-session_close_reason(SessionClose close)
-{
-	return closes[close].reason;
-}
-
 /* ---- states ------------------------------------------------------------- */
-
-/* One that was not asked to go has gone by itself. */
-static void
-count_close(const Session *session)
-{
-	char labels[64];
-
-	snprintf(labels, sizeof(labels), "reason=\"%s\"",
-			 session->closed_by_us ? closes[session->close].reason : "client");
-	metric_count(METRIC_FAMILY_CLOSES, labels);
-}
 
 static void
 dismiss_guard(Session *session)
@@ -116,8 +62,8 @@ enter_closing(Session *session)
 	dismiss_guard(session);
 	timer_cancel(&session->heartbeat);
 	login_forget(&session->login);
-	timer_arm(session->owner->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
-	session->transport->want_writable(session->socket);
+	timer_arm(session->host->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
+	session->outlet.transport->want_writable(session->outlet.socket);
 }
 
 static void
@@ -127,24 +73,22 @@ enter_closed(Session *session)
 	timer_cancel(&session->heartbeat);
 	timer_cancel(&session->deadline);
 	login_forget(&session->login);
-	hub_disconnect(session->owner->options.hub, &session->connection);
-	outbox_clear(&session->outbox);
-	session->socket = NULL;
+	hub_disconnect(session->host->options.hub, &session->connection);
+	outlet_close(&session->outlet);
 	list_remove(&session->node);
-	list_remove(&session->corked);
-	session->owner->count--;
+	session->host->count--;
 	metric_add(METRIC_CONNECTIONS, -1);
-	count_close(session);
+	session_close_count(session->closed_by_us ? session->close : SESSION_CLOSE_COUNT);
 }
 
 static void
 enter_live(Session *session)
 {
-	int64_t period = session->owner->options.limits.heartbeat_ms;
+	int64_t period = session->host->options.limits.heartbeat_ms;
 
 	/* The first ping comes at a random time, so that a crowd that reconnects
 	 * together is not pinged together. */
-	timer_arm(session->owner->options.wheel, &session->heartbeat,
+	timer_arm(session->host->options.wheel, &session->heartbeat,
 			  period / 2 + (int64_t) (random_u64() % (uint64_t) (period / 2 + 1)));
 }
 
@@ -182,7 +126,7 @@ session_close(Session *session, SessionClose why)
 {
 	if (session->state >= SESSION_CLOSING)
 		return;
-	log_debug_id(session->id, "closing: %s", closes[why].reason);
+	log_debug_id(session->id, "closing: %s", session_close_reason(why));
 	session->close = why;
 	session->closed_by_us = true;
 	session_move(session, SESSION_CLOSING);
@@ -192,109 +136,61 @@ session_close(Session *session, SessionClose why)
 static void
 close_as_slow(Session *session)
 {
-	outbox_clear(&session->outbox);
+	outbox_clear(&session->outlet.outbox);
 	session_close(session, SESSION_CLOSE_SLOW_CONSUMER);
 }
 
 /* ---- out ---------------------------------------------------------------- */
 
-static bool
-write_frame(Session *session, Event *event)
-{
-	metric_add(METRIC_FRAMES_SENT, 1);
-	metric_add(METRIC_BYTES_SENT, event->length);
-	if (session->transport->write(session->socket, event))
-		return true;
-	session->transport->abort(session->socket);
-	return false;
-}
-
-/* Writes what waits, as far as the socket takes it; whether that was anything. */
-static bool
-drain_outbox(Session *session)
-{
-	bool any = false;
-
-	while (!session->transport->is_choked(session->socket))
-	{
-		Event *frame = outbox_next(&session->outbox, session->owner->joint);
-		bool written;
-
-		if (!frame)
-			return any;
-		written = write_frame(session, frame);
-		event_unref(frame);
-		if (!written)
-			return any;
-		any = true;
-	}
-	session->transport->want_writable(session->socket);
-	return any;
-}
-
-/* More than a frame of it goes out at once: what a client takes must not overflow. */
-static void
-send_later(Session *session, const Event *event)
-{
-	if (session->outbox.bytes + event->length > OUTBOX_JOINT_BYTES)
-		(void) drain_outbox(session);
-	list_remove(&session->corked);
-	list_push_back(&session->owner->corked_sessions, &session->corked);
-}
-
 static void
 session_send(Session *session, Event *event)
 {
-	const SessionTransport *transport = session->transport;
-
-	if (session->state >= SESSION_CLOSING)
-		return;
-	if (session->owner->corked)
-		send_later(session, event);
-	else if (outbox_is_empty(&session->outbox) && !transport->is_choked(session->socket))
-	{
-		write_frame(session, event);
-		return;
-	}
-	switch (outbox_put(&session->outbox, event, session->owner->options.limits.max_outbox_bytes))
-	{
-		case OUTBOX_QUEUED:
-			if (!session->owner->corked)
-				transport->want_writable(session->socket);
-			break;
-		case OUTBOX_LEFT_OUT:
-		case OUTBOX_DROPPED:
-			break;
-		case OUTBOX_FULL:
-			close_as_slow(session);
-			break;
-	}
+	if (session->state < SESSION_CLOSING &&
+		!outlet_send(&session->outlet, event, session->host->options.limits.max_outbox_bytes))
+		close_as_slow(session);
 }
 
-/* What may wait at most; whatever is alone may be larger. */
-static size_t
-outbox_limit(const Session *session)
+void
+session_reply(Session *session, const Buffer *payload)
 {
-	return outbox_is_empty(&session->outbox) ? SIZE_MAX
-											 : session->owner->options.limits.max_outbox_bytes;
+	Event *event = event_reply(payload);
+
+	session_send(session, event);
+	event_unref(event);
+}
+
+static void
+say(Session *session, Buffer *text)
+{
+	session_reply(session, text);
+	buffer_free(text);
+}
+
+void
+session_problem(Session *session, ProblemId id, const char *request_id, const char *message)
+{
+	Buffer text = BUFFER_EMPTY;
+
+	metric_add(METRIC_FRAMES_REFUSED, 1);
+	problem_write_frame(&text, id, request_id, message);
+	say(session, &text);
 }
 
 void
 session_queue(Session *session, Event *event)
 {
-	if (session->state >= SESSION_CLOSING)
-		return;
-	if (outbox_put(&session->outbox, event, outbox_limit(session)) == OUTBOX_FULL)
+	if (session->state < SESSION_CLOSING &&
+		!outlet_queue(&session->outlet, event, session->host->options.limits.max_outbox_bytes))
 		close_as_slow(session);
-	else
-		session->transport->want_writable(session->socket);
 }
 
 bool
 session_has_room(const Session *session)
 {
-	return !outbox_has_overflowed(&session->outbox) &&
-		   session->outbox.bytes < session->owner->options.limits.max_outbox_bytes / 4;
+	const Outbox *outbox = &session->outlet.outbox;
+
+	return !outbox_has_overflowed(outbox) &&
+		   outbox->bytes < session->host->options.limits.max_outbox_bytes / 4;
 }
 
 void
@@ -313,33 +209,16 @@ session_guard(const Session *session)
 void
 session_writable(Session *session)
 {
-	session->heard |= drain_outbox(session);
-	if (session->guard && session->outbox.count == 0 &&
-		!session->transport->is_choked(session->socket))
+	session->heard |= outlet_drain(&session->outlet);
+	if (session->guard && outlet_is_clear(&session->outlet))
 		session->guard->drained(session->guard);
-}
-
-void
-sessions_cork(Sessions *sessions)
-{
-	sessions->corked = true;
-}
-
-void
-sessions_uncork(Sessions *sessions)
-{
-	ListNode *node;
-
-	sessions->corked = false;
-	while ((node = list_pop_front(&sessions->corked_sessions)))
-		(void) drain_outbox(list_entry(node, Session, corked));
 }
 
 bool
 session_wants_close(const Session *session, SessionClose *why)
 {
 	*why = session->close;
-	return session->state == SESSION_CLOSING && session->outbox.count == 0;
+	return session->state == SESSION_CLOSING && session->outlet.outbox.count == 0;
 }
 
 /* ---- timers ------------------------------------------------------------- */
@@ -357,38 +236,27 @@ on_expiry(Session *session)
 		return;
 	}
 	session->noticed = true;
-	timer_arm(session->owner->options.wheel, &session->deadline, left_ms);
-	buffer_printf(&text, "{\"type\":\"expiring\",\"in_s\":%lld}",
-				  (long long) (left_ms + 500) / 1000);
-	session_reply(session, &text);
-	buffer_free(&text);
+	timer_arm(session->host->options.wheel, &session->deadline, left_ms);
+	notice_expiring(&text, (left_ms + 500) / 1000);
+	say(session, &text);
 }
 
 static void
 on_deadline(TimerEntry *entry)
 {
+	static const SessionClose close_of_late[] = {
+		[SESSION_OPEN] = SESSION_CLOSE_AUTH_TIMEOUT,
+		[SESSION_WAITING] = SESSION_CLOSE_FEED_RESET,
+		[SESSION_ASKING] = SESSION_CLOSE_UNAVAILABLE,
+	};
 	Session *session = container_of(entry, Session, deadline);
 
-	switch (session->state)
-	{
-		case SESSION_OPEN:
-			session_close(session, SESSION_CLOSE_AUTH_TIMEOUT);
-			break;
-		case SESSION_WAITING:
-			session_close(session, SESSION_CLOSE_FEED_RESET);
-			break;
-		case SESSION_ASKING:
-			session_close(session, SESSION_CLOSE_UNAVAILABLE);
-			break;
-		case SESSION_LIVE:
-			on_expiry(session);
-			break;
-		case SESSION_CLOSING:
-			session->transport->abort(session->socket);
-			break;
-		case SESSION_CLOSED:
-			break;
-	}
+	if (session->state == SESSION_LIVE)
+		on_expiry(session);
+	else if (session->state < SESSION_LIVE)
+		session_close(session, close_of_late[session->state]);
+	else if (session->state == SESSION_CLOSING)
+		outlet_abort(&session->outlet);
 }
 
 /* A silent client is pinged; if it stays silent it is gone.  One that still has not
@@ -398,7 +266,7 @@ on_heartbeat(TimerEntry *entry)
 {
 	Session *session = container_of(entry, Session, heartbeat);
 
-	if (outbox_has_overflowed(&session->outbox))
+	if (outbox_has_overflowed(&session->outlet.outbox))
 	{
 		close_as_slow(session);
 		return;
@@ -406,15 +274,14 @@ on_heartbeat(TimerEntry *entry)
 	if (session->pinged && !session->heard)
 	{
 		log_debug_id(session->id, "no answer to a ping");
-		session->transport->abort(session->socket);
+		outlet_abort(&session->outlet);
 		return;
 	}
 	session->pinged = !session->heard;
 	session->heard = false;
-	timer_arm(session->owner->options.wheel, entry, session->owner->options.limits.heartbeat_ms);
-	if (session->pinged && !session->transport->is_choked(session->socket) &&
-		!session->transport->ping(session->socket))
-		session->transport->abort(session->socket);
+	timer_arm(session->host->options.wheel, entry, session->host->options.limits.heartbeat_ms);
+	if (session->pinged)
+		outlet_ping(&session->outlet);
 }
 
 void
@@ -424,49 +291,6 @@ session_heard(Session *session)
 }
 
 /* ---- login -------------------------------------------------------------- */
-
-static void
-send_welcome(Session *session, const LoginGrant *grant)
-{
-	const char *request_id = login_request_id(&session->login);
-	Buffer text = BUFFER_EMPTY;
-
-	buffer_append_string(&text, "{\"type\":\"welcome\"");
-	if (session->scope != 0)
-		buffer_printf(&text, ",\"conversation_id\":%lld", (long long) session->scope);
-	if (request_id)
-	{
-		buffer_append_string(&text, ",\"id\":");
-		buffer_append_json(&text, request_id, strlen(request_id));
-	}
-	buffer_printf(&text,
-				  ",\"user\":%s,\"session_id\":%lld,\"heartbeat_s\":%lld,\"expires_in_s\":%lld}",
-				  grant->user, (long long) grant->session_id,
-				  (long long) session->owner->options.limits.heartbeat_ms / 1000,
-				  (long long) grant->expires_in_s);
-	session_reply(session, &text);
-	buffer_free(&text);
-}
-
-static SessionClose
-close_of_problem(ProblemId id)
-{
-	static const struct
-	{
-		ProblemId id;
-		SessionClose close;
-	} rules[] = {
-		{PROBLEM_TOKEN_EXPIRED, SESSION_CLOSE_TOKEN_EXPIRED},
-		{PROBLEM_SESSION_REVOKED, SESSION_CLOSE_SESSION_REVOKED},
-		{PROBLEM_CONVERSATION_NOT_FOUND, SESSION_CLOSE_NOT_A_MEMBER},
-	};
-
-	for (size_t i = 0; i < lengthof(rules); i++)
-		if (rules[i].id == id)
-			return rules[i].close;
-	return problem_get(id)->status >= 500 ? SESSION_CLOSE_UNAVAILABLE
-										  : SESSION_CLOSE_UNAUTHENTICATED;
-}
 
 /* A live client keeps what it has: until then its older token is good. */
 static void
@@ -478,14 +302,14 @@ on_refused(Login *login, ProblemId id, const char *message)
 	if (session->state == SESSION_LIVE && id != PROBLEM_SESSION_REVOKED)
 		login_forget(login);
 	else
-		session_close(session, close_of_problem(id));
+		session_close(session, session_close_of_problem(id));
 }
 
 /* The next deadline of a live session: the notice, if it is not yet due, or the end. */
 static void
 expect_expiry(Session *session)
 {
-	const SessionsOptions *options = &session->owner->options;
+	const SessionsOptions *options = &session->host->options;
 	int64_t left_ms = session->expires_at_ms - clock_ms();
 	int64_t wait_ms = left_ms - options->limits.expiry_notice_ms;
 
@@ -496,7 +320,7 @@ expect_expiry(Session *session)
 static bool
 account_is_full(const Session *session)
 {
-	size_t limit = session->owner->options.limits.max_per_account;
+	size_t limit = session->host->options.limits.max_per_account;
 
 	return limit > 0 && hub_connections_of_account(&session->connection) > limit;
 }
@@ -506,8 +330,9 @@ on_granted(Login *login, const LoginGrant *grant)
 {
 	Session *session = container_of(login, Session, login);
 	bool is_first = session->state != SESSION_LIVE;
+	Buffer text = BUFFER_EMPTY;
 
-	if (session->state != SESSION_LIVE && account_is_full(session))
+	if (is_first && account_is_full(session))
 	{
 		metric_add(METRIC_REFUSED_ACCOUNT, 1);
 		session_close(session, SESSION_CLOSE_TOO_MANY_CONNECTIONS);
@@ -515,7 +340,9 @@ on_granted(Login *login, const LoginGrant *grant)
 	}
 	session_move(session, SESSION_LIVE);
 	session->expires_at_ms = clock_ms() + grant->expires_in_s * 1000;
-	send_welcome(session, grant);
+	notice_welcome(&text, session->scope, login_request_id(login), grant,
+				   session->host->options.limits.heartbeat_ms / 1000);
+	say(session, &text);
 	expect_expiry(session);
 	login_forget(login);
 	if (is_first && session->guard)
@@ -527,7 +354,7 @@ static void
 session_wait(Session *session)
 {
 	session_move(session, SESSION_WAITING);
-	if (session->owner->streaming)
+	if (session->host->streaming)
 		session_move(session, SESSION_ASKING);
 }
 
@@ -542,7 +369,7 @@ on_stale(Login *login)
 		session_wait(session);
 }
 
-static const LoginHandlers login_handlers = {on_granted, on_refused, on_stale};
+const LoginHandlers session_login_handlers = {on_granted, on_refused, on_stale};
 
 void
 session_authenticate(Session *session, const Credential *credential, const char *request_id)
@@ -561,6 +388,13 @@ session_authenticate(Session *session, const Credential *credential, const char 
 		session_wait(session);
 }
 
+void
+session_go_on(Session *session)
+{
+	if (session->state == SESSION_WAITING)
+		session_move(session, SESSION_ASKING);
+}
+
 /* ---- hub ---------------------------------------------------------------- */
 
 static void
@@ -575,128 +409,75 @@ on_deliver(HubConnection *connection, Event *event)
 static void
 on_end(HubConnection *connection, HubEnd why)
 {
-	static const SessionClose close_of[] = {
-		[HUB_END_SESSION_REVOKED] = SESSION_CLOSE_SESSION_REVOKED,
-		[HUB_END_ACCOUNT_CLOSED] = SESSION_CLOSE_ACCOUNT_CLOSED,
-		[HUB_END_NOT_A_MEMBER] = SESSION_CLOSE_NOT_A_MEMBER,
-		[HUB_END_FEED_LOST] = SESSION_CLOSE_FEED_RESET,
-	};
-
-	session_close(container_of(connection, Session, connection), close_of[why]);
+	session_close(container_of(connection, Session, connection), session_close_of_end(why));
 }
 
 /* ---- requests ----------------------------------------------------------- */
 
 void
-session_reply(Session *session, const Buffer *payload)
-{
-	Event *event = event_reply(payload);
-
-	session_send(session, event);
-	event_unref(event);
-}
-
-void
-session_problem(Session *session, ProblemId id, const char *request_id, const char *message)
-{
-	Buffer text = BUFFER_EMPTY;
-
-	metric_add(METRIC_FRAMES_REFUSED, 1);
-	problem_write_frame(&text, id, request_id, message);
-	session_reply(session, &text);
-	buffer_free(&text);
-}
-
-void
 session_request_begin(Session *session)
 {
 	session_ref(session);
-	if (++session->requests < REQUESTS_MAX || !session->reading || !session->socket)
+	if (++session->requests < REQUESTS_MAX || !session->reading || !session->outlet.socket)
 		return;
 	session->reading = false;
-	session->transport->set_reading(session->socket, false);
+	session->outlet.transport->set_reading(session->outlet.socket, false);
 }
 
 void
 session_request_end(Session *session)
 {
-	if (--session->requests <= REQUESTS_RESUME && !session->reading && session->socket)
+	if (--session->requests <= REQUESTS_RESUME && !session->reading && session->outlet.socket)
 	{
 		session->reading = true;
-		session->transport->set_reading(session->socket, true);
+		session->outlet.transport->set_reading(session->outlet.socket, true);
 	}
 	session_unref(session);
 }
 
-/* ---- drain -------------------------------------------------------------- */
+/* ---- leaving ------------------------------------------------------------ */
 
-/* Says when to come back: at a time of its own, so that not all do at once. */
-static void
-begin_leaving(Session *session)
+void
+session_leave_in(Session *session, int64_t after_ms)
 {
-	int64_t after_ms = (int64_t) (random_u64() % (uint64_t) (session->owner->drain_ms + 1));
 	Buffer text = BUFFER_EMPTY;
 
 	session->leave_ms = clock_ms() + after_ms;
-	buffer_printf(&text, "{\"type\":\"reconnect\",\"after_ms\":%lld}", (long long) after_ms);
-	session_reply(session, &text);
-	buffer_free(&text);
-}
-
-static void
-on_drain(TimerEntry *entry)
-{
-	Sessions *sessions = container_of(entry, Sessions, drain);
-	int64_t now_ms = clock_ms();
-
-	LIST_FOREACH(&sessions->sessions, node)
-	{
-		Session *session = list_entry(node, Session, node);
-
-		if (session->leave_ms <= now_ms)
-			session_close(session, SESSION_CLOSE_SERVER_SHUTDOWN);
-	}
-	timer_arm(sessions->options.wheel, entry, TIMERWHEEL_TICK_MS);
+	notice_reconnect(&text, after_ms);
+	say(session, &text);
 }
 
 void
-sessions_drain(Sessions *sessions, int64_t over_ms)
+session_leave_when_due(Session *session, int64_t now_ms)
 {
-	sessions->drain_ms = over_ms;
-	LIST_FOREACH(&sessions->sessions, node)
-	{
-		begin_leaving(list_entry(node, Session, node));
-	}
-	timer_arm(sessions->options.wheel, &sessions->drain, TIMERWHEEL_TICK_MS);
+	if (session->leave_ms <= now_ms)
+		session_close(session, SESSION_CLOSE_SERVER_SHUTDOWN);
 }
 
 /* ---- life --------------------------------------------------------------- */
 
 Session *
-sessions_open(Sessions *sessions, const SessionTransport *transport, void *socket, int64_t scope)
+session_open(SessionHost *host, const SessionTransport *transport, void *socket, int64_t scope)
 {
 	Session *session = xcalloc(1, sizeof(Session));
 
 	session->connection.deliver = on_deliver;
 	session->connection.end = on_end;
-	session->owner = sessions;
-	session->transport = transport;
-	session->socket = socket;
+	session->host = host;
+	outlet_init(&session->outlet, &host->outlets, transport, socket);
 	session->scope = scope;
-	session->id = ++sessions->last_id;
+	session->id = ++host->last_id;
 	session->references = 1;
 	session->reading = true;
-	login_init(&session->login, &sessions->login, &session->connection, scope, session->id);
+	login_init(&session->login, &host->login, &session->connection, scope, session->id);
 	timer_init(&session->deadline, on_deadline);
 	timer_init(&session->heartbeat, on_heartbeat);
 	list_init(&session->node);
-	list_init(&session->corked);
-	list_push_back(&sessions->sessions, &session->node);
-	sessions->count++;
+	list_push_back(&host->sessions, &session->node);
+	host->count++;
 	metric_add(METRIC_CONNECTIONS, 1);
 	metric_add(METRIC_CONNECTIONS_ACCEPTED, 1);
-	timer_arm(sessions->options.wheel, &session->deadline,
-			  sessions->options.limits.auth_timeout_ms);
+	timer_arm(host->options.wheel, &session->deadline, host->options.limits.auth_timeout_ms);
 	return session;
 }
 
@@ -757,64 +538,11 @@ session_id(const Session *session)
 	return session->id;
 }
 
-Sessions *
-sessions_create(const SessionsOptions *options)
-{
-	Sessions *sessions = xcalloc(1, sizeof(Sessions));
-
-	sessions->options = *options;
-	timer_init(&sessions->drain, on_drain);
-	sessions->login = (LoginOptions){.pool = options->pool,
-									 .tokens = login_tokens_create(options->loop, options->pool),
-									 .hub = options->hub,
-									 .handlers = &login_handlers};
-	sessions->joint = event_joint(OUTBOX_JOINT_BYTES);
-	list_init(&sessions->sessions);
-	list_init(&sessions->corked_sessions);
-	return sessions;
-}
-
 void
-sessions_free(Sessions *sessions)
+session_each(const SessionHost *host, void (*visit)(Session *session, void *arg), void *arg)
 {
-	timer_cancel(&sessions->drain);
-	event_unref(sessions->joint);
-	tokens_free(sessions->login.tokens);
-	free(sessions);
-}
-
-void
-sessions_set_feed(Sessions *sessions, bool streaming)
-{
-	sessions->streaming = streaming;
-	if (!streaming)
-		return;
-	LIST_FOREACH(&sessions->sessions, node)
+	LIST_FOREACH(&host->sessions, node)
 	{
-		Session *session = list_entry(node, Session, node);
-
-		if (session->state == SESSION_WAITING)
-			session_move(session, SESSION_ASKING);
+		visit(list_entry(node, Session, node), arg);
 	}
-}
-
-void
-sessions_set_limits(Sessions *sessions, const SessionLimits *limits)
-{
-	sessions->options.limits = *limits;
-}
-
-void
-sessions_close_all(Sessions *sessions, SessionClose why)
-{
-	LIST_FOREACH(&sessions->sessions, node)
-	{
-		session_close(list_entry(node, Session, node), why);
-	}
-}
-
-size_t
-sessions_count(const Sessions *sessions)
-{
-	return sessions->count;
 }

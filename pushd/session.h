@@ -2,7 +2,6 @@
  * session.h
  *	  One WebSocket client: its state, its deadlines, its life.
  *
- * The socket is behind a SessionTransport, so this file knows no libwebsockets.
  * Every change of state goes through one function (session_move in session.c):
  *
  *	 OPEN ──token──> WAITING ──feed streams──> ASKING ──welcome──> LIVE
@@ -15,46 +14,17 @@
 #define PARLEY_SESSION_H
 
 #include "address.h"
+#include "closecode.h"
 #include "credential.h"
 #include "event.h"
 #include "hub.h"
+#include "login.h"
 #include "loop.h"
+#include "outlet.h"
 #include "pgpool.h"
 #include "problem.h"
 #include "timerwheel.h"
 #include "util.h"
-
-/*
- * X(symbol, close code, reason).  RFC 6455 leaves 4000–4999 to applications; ours:
- * up to 4499 the client is to reconnect, from 4500 on it must not without a change.
- */
-#define SESSION_CLOSES(X) \
-	X(SERVER_SHUTDOWN, 4000, "server_shutdown") \
-	X(AUTH_TIMEOUT, 4001, "auth_timeout") \
-	X(TOKEN_EXPIRED, 4002, "token_expired") \
-	X(SLOW_CONSUMER, 4003, "slow_consumer") \
-	X(FEED_RESET, 4004, "feed_reset") \
-	X(UNAVAILABLE, 4005, "unavailable") \
-	X(UNAUTHENTICATED, 4500, "unauthenticated") \
-	X(SESSION_REVOKED, 4501, "session_revoked") \
-	X(ACCOUNT_CLOSED, 4502, "account_closed") \
-	X(NOT_A_MEMBER, 4503, "not_a_member") \
-	X(TOO_MANY_CONNECTIONS, 4504, "too_many_connections") \
-	X(INVALID_FRAGMENT, 1002, "invalid_fragment") \
-	X(INVALID_UTF8, 1007, "invalid_utf8") \
-	X(INVALID_DEFLATE, 1007, "invalid_deflate") \
-	X(MESSAGE_TOO_BIG, 1009, "message_too_big")
-
-typedef enum SessionClose
-{
-#define SESSION_CLOSE_ENUM(symbol, code, reason) SESSION_CLOSE_##symbol,
-	SESSION_CLOSES(SESSION_CLOSE_ENUM)
-#undef SESSION_CLOSE_ENUM
-	SESSION_CLOSE_COUNT
-} SessionClose;
-
-int session_close_code(SessionClose close);
-const char *session_close_reason(SessionClose close);
 
 typedef enum SessionState
 {
@@ -67,29 +37,6 @@ typedef enum SessionState
 } SessionState;
 
 typedef struct Session Session;
-typedef struct Sessions Sessions;
-
-/* What a session needs of its socket; `socket` is what sessions_open() was given. */
-typedef struct SessionTransport
-{
-	/* Sends a frame; the socket keeps (copies) what it cannot send. False: broken. */
-	bool (*write)(void *socket, Event *frame);
-
-	/* Whether the socket still holds something unsent. */
-	bool (*is_choked)(void *socket);
-
-	/* Asks for a call of session_writable(). */
-	void (*want_writable)(void *socket);
-
-	/* Sends a ping; false: broken.  Only when it is not choked. */
-	bool (*ping)(void *socket);
-
-	/* Off: frames of the client are left in the kernel. */
-	void (*set_reading)(void *socket, bool on);
-
-	/* Drops the connection without a close frame, from a later turn of the loop. */
-	void (*abort)(void *socket);
-} SessionTransport;
 
 /* May change at run time: for what begins from then on. */
 typedef struct SessionLimits
@@ -110,37 +57,38 @@ typedef struct SessionsOptions
 	SessionLimits limits;
 } SessionsOptions;
 
-Sessions *sessions_create(const SessionsOptions *options) MUST_CHECK;
+/* What all sessions of a process have in common; sessions.c makes it. */
+typedef struct SessionHost
+{
+	SessionsOptions options;
+	LoginOptions login;
+	bool streaming; /* the feed does: a client with a token may ask */
+	Outlets outlets;
+	ListNode sessions; /* Session.node */
+	size_t count;
+	uint64_t last_id;
+} SessionHost;
 
-void sessions_set_limits(Sessions *sessions, const SessionLimits *limits);
+/* What becomes of a login: for SessionHost.login. */
+extern const LoginHandlers session_login_handlers;
 
-/* All sessions must have gone. */
-void sessions_free(Sessions *sessions);
+/* ---- for sessions.c ------------------------------------------------------ */
 
-/* While the feed does not stream, clients with a token wait for it. */
-void sessions_set_feed(Sessions *sessions, bool streaming);
+void session_each(const SessionHost *host, void (*visit)(Session *session, void *arg), void *arg);
 
-/*
- * Sends everybody elsewhere: tells each client (`reconnect`) after how long to come back,
- * at a time of its own within `over_ms`, and closes it then.  One that comes later, too.
- */
-void sessions_drain(Sessions *sessions, int64_t over_ms);
+/* The feed streams: one that waited for it goes on. */
+void session_go_on(Session *session);
 
-/*
- * Between the two, events are kept until the end, so that all that one commit has for a
- * client goes out as one frame.
- */
-void sessions_cork(Sessions *sessions);
-void sessions_uncork(Sessions *sessions);
-
-void sessions_close_all(Sessions *sessions, SessionClose why);
-size_t sessions_count(const Sessions *sessions);
+/* Tells the client to come back after this time (`reconnect`); session_leave_when_due() closes
+ * it then. */
+void session_leave_in(Session *session, int64_t after_ms);
+void session_leave_when_due(Session *session, int64_t now_ms);
 
 /* ---- for the transport -------------------------------------------------- */
 
 /* A new socket; `scope` is a conversation id or 0.  The transport owns the reference. */
-Session *sessions_open(Sessions *sessions, const SessionTransport *transport, void *socket,
-					   int64_t scope) MUST_CHECK;
+Session *session_open(SessionHost *host, const SessionTransport *transport, void *socket,
+					  int64_t scope) MUST_CHECK;
 
 /* Whose address it is; before a token comes. */
 void session_set_client(Session *session, const Address *client);

@@ -12,7 +12,7 @@
 #include "frames.h"
 #include "http.h"
 #include "loop.h"
-#include "session.h"
+#include "sessions.h"
 #include "util.h"
 
 struct lws;

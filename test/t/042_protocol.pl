@@ -92,7 +92,7 @@ for my $row (table('| type | fields | answer |'))
 
 # ---- codes
 
-my ($closes) = source('session.h') =~ /SESSION_CLOSES\(X\)(.*?)\n\n/s;
+my ($closes) = source('closecode.h') =~ /SESSION_CLOSES\(X\)(.*?)\n\n/s;
 my %closes = reverse $closes =~ /X\(\w+, (\d+), "(\w+)"\)/g;
 is_deeply { map { $_->[1] => $_->[0] } table('| code | name | what to do |') }, \%closes, 'close codes';
 for my $code (grep { $_ >= 4000 } values %closes)

@@ -3,7 +3,7 @@
  *	  Sessions over a transport that only remembers: outbox, joining, overflow,
  *	  deadlines, the way to the close frame.
  */
-#include "session.h"
+#include "sessions.h"
 
 #include "tap.h"
 

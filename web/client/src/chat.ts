@@ -29,6 +29,7 @@ import type {
   StatusEvent,
   SyncedFrame,
   TypingEvent,
+  User,
 } from "./types.js";
 import { uuid } from "./uuid.js";
 
@@ -38,8 +39,8 @@ const LIST_PAGE = 200;
 const MAX_LIST_PAGES = 50;
 /** What is received within it is reported together. */
 const DELIVERED_MS = 1000;
-/** After a reconnect, within it: who is online is not urgent, and many may come back at once. */
-const PRESENCE_MS = 10_000;
+/** After a reconnect, within it: who is online and called how is not urgent, and many come at once. */
+const RELIST_MS = 10_000;
 
 export interface ChatOptions {
   /** Origin of the server; in a browser, that of the page by default. */
@@ -108,7 +109,7 @@ export class Chat extends Emitter<ChatEvents> {
   private running = false;
   private lostAt: number | null = null;
   private cancelDelivered: (() => void) | null = null;
-  private cancelPresence: () => void = () => {};
+  private cancelRelist: () => void = () => {};
 
   constructor(options: ChatOptions = {}) {
     super();
@@ -279,7 +280,7 @@ export class Chat extends Emitter<ChatEvents> {
 
   private connectionChanged(state: ConnectionState): void {
     if (state.phase !== "online") {
-      this.cancelPresence();
+      this.cancelRelist();
       this.catchUp.disconnected();
       this.writing.clear();
       this.calls.abandon(new Problem("network", "The connection was lost"));
@@ -287,13 +288,14 @@ export class Chat extends Emitter<ChatEvents> {
     this.emit("connection", state);
   }
 
-  private welcomed(): void {
+  private welcomed({ user }: Frame): void {
+    this.emit("user", user as User);
     this.outbox.resend();
     this.reads.resend();
     this.deliveries.resend();
     if (this.lostAt === null) return;
-    const delay = this.clock.random() * PRESENCE_MS;
-    this.cancelPresence = this.clock.after(delay, () => this.list());
+    const delay = this.clock.random() * RELIST_MS;
+    this.cancelRelist = this.clock.after(delay, () => this.list());
     this.lostAt = null;
   }
 
@@ -305,7 +307,7 @@ export class Chat extends Emitter<ChatEvents> {
     this.connection.on("ended", (code) => this.session.end(code));
     this.connection.on("state", (state) => this.connectionChanged(state));
     this.connection.on("lost", () => (this.lostAt = this.clock.now()));
-    this.connection.on("welcome", () => this.welcomed());
+    this.connection.on("welcome", (frame) => this.welcomed(frame));
     this.connection.on("frame", (frame) => {
       const handler = this.handlers[frame.type];
       if (handler === undefined) this.emit("frame", frame);

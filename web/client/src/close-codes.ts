@@ -14,9 +14,8 @@ export interface CloseRule {
   action: CloseAction;
 }
 
-/** The table of doc/protocol.md. */
+/** The server's own codes in doc/protocol.md. */
 export const closeRules: Readonly<Record<number, CloseRule>> = {
-  1007: { name: "invalid_utf8", action: "stop" },
   4000: { name: "server_shutdown", action: "reconnect" },
   4001: { name: "auth_timeout", action: "reconnect" },
   4002: { name: "token_expired", action: "renew" },

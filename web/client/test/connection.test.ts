@@ -180,7 +180,10 @@ function documented(head: string): string[][] {
 test("the close codes are those of the protocol, and do what it says", () => {
   const rows = documented("| code | name | what to do |");
   assert.deepEqual(
-    rows.map(([, code, name]) => [code, name]).sort(),
+    rows
+      .map(([, code, name]) => [code, name])
+      .filter(([code]) => Number(code) >= 4000)
+      .sort(),
     Object.entries(closeRules).map(([code, { name }]) => [code, name]).sort(),
   );
 });

@@ -21,6 +21,7 @@ typedef struct ScenarioRow
 } ScenarioRow;
 
 static const ScenarioRow scenarios[] = {
+	{"bounce", bounce_run, "time until a crowd that comes back has what it missed"},
 	{"fanout", fanout_run, "deliveries/s from a room's sender to its members, with checks"},
 	{"idle", idle_run, "memory of the server per idle connection"},
 	{"latency", latency_run, "time from chat.send to the WebSocket frame"},
@@ -66,6 +67,8 @@ static const OptionRow option_rows[] = {
 	NUMBER("--content", content_length, 1, "64", "fanout: bytes of text a message"),
 	NUMBER("--samples", samples, 1, "500", "latency: how many messages"),
 	NUMBER("--interval-ms", interval_ms, 1, "10", "latency: mean pause between two"),
+	NUMBER("--missed", missed, 0, "0", "bounce: messages a room since the plan was made"),
+	NUMBER("--ver", ver, 0, "0", "bounce: the version of every room that clients know"),
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

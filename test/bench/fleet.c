@@ -153,6 +153,8 @@ send_auth(Fleet *fleet, Client *client)
 		die("a token of the plan is too long");
 	fleet_send(fleet, client, text, (size_t) length);
 	client->state = CLIENT_AUTH;
+	if (fleet->on_auth)
+		fleet->on_auth(fleet->context, client);
 }
 
 /* Returns how many bytes the response took, 0 when it is not all there. */

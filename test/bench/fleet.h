@@ -59,7 +59,8 @@ typedef struct Fleet
 	uint64_t frames; /* data frames received */
 	uint64_t bytes;	 /* payload of those */
 	FleetObject on_object;
-	void (*on_foreign)(void *context); /* a socket of fleet_watch is readable */
+	void (*on_auth)(void *context, Client *client); /* its token was sent; or NULL */
+	void (*on_foreign)(void *context);				/* a socket of fleet_watch is readable */
 	void *context;
 } Fleet;
 

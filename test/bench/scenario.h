@@ -28,6 +28,8 @@ typedef struct Options
 	int64_t content_length; /* bytes of text a message */
 	int64_t samples;
 	int64_t interval_ms; /* mean pause between two samples */
+	int64_t missed;		 /* messages that every room got since the plan was made */
+	int64_t ver;		 /* of every room, as the clients know it */
 } Options;
 
 /* Deliveries per second from a room's sender to all its members, and their latency. */
@@ -38,6 +40,9 @@ int idle_run(const Options *options);
 
 /* From chat.send in SQL to the WebSocket frame, one message at a time. */
 int latency_run(const Options *options);
+
+/* Until all clients of the plan have what they missed, each message once, in order. */
+int bounce_run(const Options *options);
 
 /* p50, p90, p99, p99.9 and max in microseconds, as "<prefix>_p50_us <value>" lines. */
 void report_histogram(const char *prefix, const Histogram *histogram);

@@ -136,17 +136,12 @@ ArchiveRead(int64 conversation_id, ArchiveBlock *block)
 }
 
 const PackMessage *
-ArchiveFindMessage(int64 conversation_id, int64 seq)
+ArchiveFindIn(const ArchiveBlock *block, int64 seq)
 {
-	ArchiveBlock block;
-
-	if (!ArchiveFindBefore(conversation_id, seq, &block) || block.last_seq < seq)
-		return NULL;
-	ArchiveRead(conversation_id, &block);
-	for (int i = 0; i < block.count; i++)
+	for (int i = 0; i < block->count; i++)
 	{
-		if (block.messages[i].seq == seq)
-			return block.messages + i;
+		if (block->messages[i].seq == seq)
+			return block->messages + i;
 	}
 	return NULL;
 }

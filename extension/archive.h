@@ -87,7 +87,7 @@ extern bool ArchiveFindBefore(int64 conversation_id, int64 seq, ArchiveBlock *bl
 extern bool ArchiveFindAfter(int64 conversation_id, int64 seq, ArchiveBlock *block);
 extern void ArchiveRead(int64 conversation_id, ArchiveBlock *block);
 
-/* The message, or NULL if it is in no block.  Inside SpiBegin(), in its memory. */
-extern const PackMessage *ArchiveFindMessage(int64 conversation_id, int64 seq);
+/* The message, or NULL if it is not in this block, which has been read. */
+extern const PackMessage *ArchiveFindIn(const ArchiveBlock *block, int64 seq);
 
 #endif /* PARLEY_ARCHIVE_H */

@@ -178,6 +178,22 @@ ArchiveKeyAdd(int64 conversation_id, int64 *keys, int count)
 
 /* ---- looking up --------------------------------------------------------- */
 
+/*
+ * `block` is the one that was read last.  Who makes ids of one hash on purpose has most of
+ * them in few blocks: each is read once.
+ */
+static const PackMessage *
+FindIn(int64 conversation_id, int64 seq, ArchiveBlock *block)
+{
+	if (block->count == 0 || seq < block->first_seq || seq > block->last_seq)
+	{
+		if (!ArchiveFindBefore(conversation_id, seq, block) || block->last_seq < seq)
+			return NULL;
+		ArchiveRead(conversation_id, block);
+	}
+	return ArchiveFindIn(block, seq);
+}
+
 const PackMessage *
 ArchiveKeyFind(int64 conversation_id, int64 sender_id, const uint8 client_id[PACK_CLIENT_ID_SIZE],
 			   Datum page)
@@ -185,6 +201,7 @@ ArchiveKeyFind(int64 conversation_id, int64 sender_id, const uint8 client_id[PAC
 	int64 wanted = HASH_OF(ArchiveKeyOf(sender_id, client_id));
 	int64 *keys;
 	int count = ReadPage(conversation_id, page, &keys);
+	ArchiveBlock block = {0};
 
 	for (int i = 0; i < count; i++)
 	{
@@ -192,7 +209,7 @@ ArchiveKeyFind(int64 conversation_id, int64 sender_id, const uint8 client_id[PAC
 
 		if (HASH_OF(keys[i]) != wanted)
 			continue;
-		m = ArchiveFindMessage(conversation_id, keys[i] & ARCHIVE_SEQ_MAX);
+		m = FindIn(conversation_id, keys[i] & ARCHIVE_SEQ_MAX, &block);
 		if (m && m->sender_id == sender_id && (m->present & PACK_CLIENT_ID) &&
 			memcmp(m->client_id, client_id, PACK_CLIENT_ID_SIZE) == 0)
 			return m;

@@ -1,5 +1,5 @@
 import { batch, computed, signal } from "@preact/signals";
-import { applyChange, type Conversation, type Message } from "@pg-parley/client";
+import { applyChange, type Conversation, type Member, type Message } from "@pg-parley/client";
 import { me } from "./account";
 import { chat } from "./client";
 import { shown, showList } from "./route";
@@ -45,6 +45,18 @@ export async function openDirect(username: string): Promise<number> {
 
 export async function createGroup(name: string, usernames: string[]): Promise<number> {
   return met(await chat.api.createGroup(name, usernames));
+}
+
+export async function addMember(id: number, username: string): Promise<void> {
+  await chat.api.addMember(id, username);
+}
+
+export async function removeMember(id: number, accountId: number): Promise<void> {
+  await chat.api.removeMember(id, accountId);
+}
+
+export async function leave(id: number): Promise<void> {
+  await chat.api.leave(id);
 }
 
 function met(conversation: Conversation): number {
@@ -143,14 +155,17 @@ chat.on("left", (id) => {
   if (shown.peek() === id) showList();
 });
 
-chat.on("user", (profile) => {
-  const changed = [...byId.peek().values()].filter((conversation) =>
-    conversation.members.some((member) => member.id === profile.id),
-  );
-  const renew = <T extends { id: number }>(member: T) =>
-    member.id === profile.id ? { ...member, ...profile } : member;
+/** Somebody is another, wherever they are a member. */
+function renewMember(id: number, news: Partial<Member>): void {
+  const renew = (member: Member) => (member.id === id ? { ...member, ...news } : member);
+  const changed = [...byId.peek().values()].filter((it) => it.members.some((m) => m.id === id));
   put(...changed.map((it) => ({ ...it, members: it.members.map(renew) })));
-});
+}
+
+chat.on("user", (profile) => renewMember(profile.id, profile));
+chat.on("status", ({ user_id, is_online, last_seen }) =>
+  renewMember(user_id, { is_online, last_seen }),
+);
 
 chat.on("ended", () => {
   byId.value = new Map();

@@ -1,4 +1,4 @@
-import type { Message } from "@pg-parley/client";
+import type { Message, Reaction } from "@pg-parley/client";
 import type { Outgoing } from "./thread";
 import { dayNumber } from "./time";
 
@@ -13,6 +13,7 @@ export interface Bubble {
   content: string;
   deleted: boolean;
   edited: boolean;
+  reactions: readonly Reaction[];
   at: number;
   state: "stored" | Outgoing["state"];
   trouble: string | null;
@@ -41,6 +42,7 @@ export function bubbleOf(message: Message): Bubble {
     content: message.content,
     deleted: message.deleted,
     edited: message.edited_at !== null,
+    reactions: message.reactions,
     at: Date.parse(message.created_at),
     state: "stored",
     trouble: null,
@@ -57,6 +59,7 @@ export function outgoingBubble(message: Outgoing, me: { id: number; username: st
     content: message.content,
     deleted: false,
     edited: false,
+    reactions: [],
     at: Date.parse(message.createdAt),
     state: message.state,
     trouble: message.trouble,

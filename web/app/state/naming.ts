@@ -1,4 +1,4 @@
-import type { Conversation, Member } from "@pg-parley/client";
+import type { Conversation, Member, Role } from "@pg-parley/client";
 
 interface Named {
   username: string;
@@ -34,4 +34,11 @@ export function initialsOf(name: string): string {
     .map((word) => [...(word ?? "")].find((letter) => /[\p{L}\p{N}]/u.test(letter)) ?? "")
     .join("");
   return letters.toLocaleUpperCase() || "?";
+}
+
+const ranks: Readonly<Record<Role, number>> = { member: 0, admin: 1, owner: 2 };
+
+/** Owners and admins look after those below them. */
+export function mayRemove(mine: Role, theirs: Role): boolean {
+  return mine !== "member" && ranks[mine] > ranks[theirs];
 }

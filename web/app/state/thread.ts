@@ -41,6 +41,9 @@ export class Thread {
   readonly trouble = signal<string | null>(null);
   /** Typed, but not sent. */
   readonly draft = signal("");
+  /** The message whose tools are shown, and the one that is being edited. */
+  readonly toolsOf = signal<number | null>(null);
+  readonly editing = signal<number | null>(null);
 
   constructor(readonly conversationId: number) {}
 
@@ -81,6 +84,23 @@ export class Thread {
       { id, content, createdAt, state: "sending", trouble: null },
     ];
     void this.transmit(id, content);
+  }
+
+  async edit(seq: number, content: string): Promise<void> {
+    this.insert([await chat.api.edit(this.conversationId, seq, content)]);
+  }
+
+  async remove(seq: number): Promise<void> {
+    await chat.api.delete(this.conversationId, seq);
+  }
+
+  /** Takes the reaction away where it is there already. */
+  async react(seq: number, emoji: string): Promise<void> {
+    const reactions = this.messages.peek().find((it) => it.seq === seq)?.reactions ?? [];
+    const myId = me.peek()?.id ?? 0;
+    const there = reactions.some((it) => it.emoji === emoji && it.user_ids.includes(myId));
+    if (there) await chat.api.unreact(this.conversationId, seq, emoji);
+    else await chat.api.react(this.conversationId, seq, emoji);
   }
 
   retry(id: string): void {

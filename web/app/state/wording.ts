@@ -63,7 +63,6 @@ export function farewell(code: string): string | null {
 
 const stops: Readonly<Record<string, string>> = {
   too_many_connections: "Too many windows are open with this account.",
-  invalid_utf8: "The server did not understand this page. Reloading it may help.",
 };
 
 /** Why the server wants no connection. */

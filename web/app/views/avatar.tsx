@@ -3,7 +3,13 @@ import { initialsOf } from "../state/naming";
 const HUES = 8;
 
 /** Initials on a colour of their own; decoration beside a name. */
-export function Avatar(props: { id: number; name: string; group?: boolean; small?: boolean }) {
+export function Avatar(props: {
+  id: number;
+  name: string;
+  group?: boolean;
+  small?: boolean;
+  online?: boolean;
+}) {
   const hue = (props.id * 5 + (props.group ? 3 : 0)) % HUES;
   const shape = props.group ? " avatar-group" : "";
   return (
@@ -12,6 +18,7 @@ export function Avatar(props: { id: number; name: string; group?: boolean; small
       aria-hidden="true"
     >
       {initialsOf(props.name)}
+      {props.online && <span class="avatar-dot" />}
     </span>
   );
 }

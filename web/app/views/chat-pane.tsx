@@ -3,12 +3,15 @@ import type { Conversation } from "@pg-parley/client";
 import { me } from "../state/account";
 import { shownConversation } from "../state/conversations";
 import { nameOf, partnerIn, titleOf } from "../state/naming";
+import { othersOnline, presenceOf } from "../state/presence";
 import { showList } from "../state/route";
 import { threadOf } from "../state/thread";
 import { Avatar } from "./avatar";
 import { Composer } from "./composer";
 import { Icon } from "./icon";
+import { Members } from "./members";
 import { MessageList } from "./message-list";
+import { TypingLine } from "./typing-line";
 
 /** One conversation: who it is with, what was said, what to say. */
 export function ChatPane({ id }: { id: number }) {
@@ -27,6 +30,7 @@ function LoadedChat({ conversation }: { conversation: Conversation }) {
     <main class="chat" aria-label={`Conversation with ${title}`}>
       <ChatHead conversation={conversation} title={title} />
       <MessageList thread={thread} conversation={conversation} title={title} />
+      <TypingLine conversation={conversation} />
       <Composer thread={thread} title={title} />
     </main>
   );
@@ -34,14 +38,20 @@ function LoadedChat({ conversation }: { conversation: Conversation }) {
 
 function subtitleOf(conversation: Conversation, myId: number): string {
   const partner = partnerIn(conversation, myId);
-  if (partner !== undefined) return `@${partner.username}`;
+  if (partner !== undefined) {
+    return [`@${partner.username}`, presenceOf(partner)].filter((part) => part !== "").join(" · ");
+  }
   const names = conversation.members.map((member) => (member.id === myId ? "you" : nameOf(member)));
-  return names.length > 6 ? `${conversation.member_count} people` : names.join(", ");
+  const people = names.length > 6 ? `${conversation.member_count} people` : names.join(", ");
+  const online = othersOnline(conversation, myId);
+  return online === 0 ? people : `${people} · ${online} online`;
 }
 
 function ChatHead({ conversation, title }: { conversation: Conversation; title: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
+  const members = useRef<HTMLDialogElement>(null);
   const myId = me.value?.id ?? 0;
+  const partner = partnerIn(conversation, myId);
 
   // With a touch screen the focus goes here rather than to the input, whose keyboard would cover
   // half of what one came to read.
@@ -60,18 +70,33 @@ function ChatHead({ conversation, title }: { conversation: Conversation; title: 
         <Icon name="back" />
       </button>
       <Avatar
-        id={partnerIn(conversation, myId)?.id ?? conversation.id}
+        id={partner?.id ?? conversation.id}
         name={title}
         group={conversation.is_group}
+        online={partner?.is_online}
       />
       <div class="chat-names">
         <h1 ref={heading} tabIndex={-1}>
           <bdi>{title}</bdi>
         </h1>
         <p>
-          <bdi>{subtitleOf(conversation, myId)}</bdi>
+          <bdi data-testid="about">{subtitleOf(conversation, myId)}</bdi>
         </p>
       </div>
+      {conversation.is_group && (
+        <>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Members"
+            title="Members"
+            onClick={() => members.current?.showModal()}
+          >
+            <Icon name="people" />
+          </button>
+          <Members conversation={conversation} dialog={members} />
+        </>
+      )}
     </header>
   );
 }

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { chat } from "../state/client";
 import type { Thread } from "../state/thread";
 import { Icon } from "./icon";
 
@@ -49,7 +50,10 @@ export function Composer({ thread, title }: { thread: Thread; title: string }) {
         rows={1}
         dir="auto"
         value={draft.value}
-        onInput={(event) => (draft.value = event.currentTarget.value)}
+        onInput={(event) => {
+          draft.value = event.currentTarget.value;
+          chat.typing(thread.conversationId, draft.peek().trim() !== "");
+        }}
         onKeyDown={onKeyDown}
         placeholder="Write a message"
         aria-label={`Message to ${title}`}

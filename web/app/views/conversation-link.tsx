@@ -38,9 +38,15 @@ export function ConversationLink({ conversation }: { conversation: Conversation 
         aria-current={shown.value === conversation.id ? "page" : undefined}
         data-testid="conversation"
       >
-        <Avatar id={partner?.id ?? conversation.id} name={title} group={conversation.is_group} />
+        <Avatar
+          id={partner?.id ?? conversation.id}
+          name={title}
+          group={conversation.is_group}
+          online={partner?.is_online}
+        />
         <span class="conversation-title">
           <bdi>{title}</bdi>
+          {partner?.is_online && <span class="visually-hidden"> (online)</span>}
         </span>
         {at !== null && (
           <time class="conversation-time" dateTime={last!.created_at} title={fullTime(at)}>

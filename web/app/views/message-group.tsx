@@ -2,10 +2,11 @@ import type { Conversation } from "@pg-parley/client";
 import { me } from "../state/account";
 import type { Bubble } from "../state/grouping";
 import { nameIn } from "../state/naming";
+import { fateOf } from "../state/positions";
 import type { Thread } from "../state/thread";
 import { clockTime, fullTime } from "../state/time";
 import { Avatar } from "./avatar";
-import { MessageText } from "./message-text";
+import { MessageBubble } from "./message-bubble";
 
 interface MessageGroupProps {
   bubbles: readonly Bubble[];
@@ -18,6 +19,10 @@ export function MessageGroup({ bubbles, conversation, thread }: MessageGroupProp
   const last = bubbles[bubbles.length - 1]!;
   const mine = last.senderId === me.value?.id;
   const name = mine ? "You" : nameIn(conversation, last.senderId, last.sender);
+  const fate =
+    mine && last.seq !== null && last.seq === conversation.last_seq
+      ? fateOf(conversation, last.seq, last.senderId)
+      : "";
   const withName = conversation.is_group && !mine;
   return (
     <li class={mine ? "group group-mine" : "group"}>
@@ -34,41 +39,9 @@ export function MessageGroup({ bubbles, conversation, thread }: MessageGroupProp
             {clockTime(last.at)}
           </time>
           {last.state === "sending" && <span> · Sending…</span>}
+          {fate !== "" && <span data-testid="fate"> · {fate}</span>}
         </p>
       </div>
     </li>
-  );
-}
-
-function MessageBubble({ bubble, thread }: { bubble: Bubble; thread: Thread }) {
-  return (
-    <>
-      <div
-        class={`bubble bubble-${bubble.state}${bubble.deleted ? " bubble-deleted" : ""}`}
-        data-testid="message"
-        data-seq={bubble.seq ?? undefined}
-        data-state={bubble.state}
-        title={fullTime(bubble.at)}
-      >
-        {bubble.deleted ? "Message deleted" : <MessageText text={bubble.content} />}
-        {bubble.edited && !bubble.deleted && <span class="bubble-note"> edited</span>}
-      </div>
-      {bubble.state === "failed" && <Failure bubble={bubble} thread={thread} />}
-    </>
-  );
-}
-
-function Failure({ bubble, thread }: { bubble: Bubble; thread: Thread }) {
-  const id = bubble.clientId!;
-  return (
-    <p class="failure" role="alert">
-      Not sent. {bubble.trouble}{" "}
-      <button type="button" class="link" onClick={() => thread.retry(id)}>
-        Try again
-      </button>{" "}
-      <button type="button" class="link" onClick={() => thread.discard(id)}>
-        Discard
-      </button>
-    </p>
   );
 }

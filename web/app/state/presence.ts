@@ -1,0 +1,25 @@
+import { signal } from "@preact/signals";
+import type { Conversation, Member } from "@pg-parley/client";
+import { chat } from "./client";
+import { briefTime } from "./time";
+
+/** Of large groups only the number is told. */
+const counts = signal<ReadonlyMap<number, number>>(new Map());
+
+chat.on("presence", ({ conversation_id, online }) => {
+  counts.value = new Map(counts.peek()).set(conversation_id, online);
+});
+chat.on("ended", () => (counts.value = new Map()));
+
+export function presenceOf(member: Member): string {
+  if (member.is_online) return "online";
+  if (member.last_seen === null) return "";
+  return `last seen ${briefTime(Date.parse(member.last_seen))}`;
+}
+
+/** How many others are there. */
+export function othersOnline(conversation: Conversation, myId: number): number {
+  const told = counts.value.get(conversation.id);
+  if (told !== undefined) return Math.max(0, told - 1);
+  return conversation.members.filter(({ id, is_online }) => is_online && id !== myId).length;
+}

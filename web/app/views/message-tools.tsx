@@ -1,0 +1,79 @@
+import { useEffect, useRef } from "preact/hooks";
+import type { Thread } from "../state/thread";
+import { ConfirmButton } from "./confirm-button";
+
+const EMOJI = ["👍", "❤️", "😂", "🎉", "😮"];
+
+interface MessageToolsProps {
+  thread: Thread;
+  seq: number;
+  mine: boolean;
+  busy: boolean;
+  act(work: () => Promise<void>): void;
+  close(): void;
+}
+
+/** What can be done with a message; Escape, or a look elsewhere, closes it. */
+export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToolsProps) {
+  const box = useRef<HTMLDivElement>(null);
+
+  useEffect(() => box.current?.querySelector("button")?.focus(), []);
+
+  const perform = (work: () => Promise<void>) => {
+    act(work);
+    close();
+  };
+  const edit = () => {
+    thread.toolsOf.value = null;
+    thread.editing.value = seq;
+  };
+
+  return (
+    <div
+      ref={box}
+      class="tools"
+      role="group"
+      aria-label="Message actions"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") close();
+        else moveFocus(event);
+      }}
+    >
+      {EMOJI.map((emoji) => (
+        <button
+          key={emoji}
+          type="button"
+          class="tool"
+          aria-label={`React with ${emoji}`}
+          disabled={busy}
+          onClick={() => perform(() => thread.react(seq, emoji))}
+        >
+          {emoji}
+        </button>
+      ))}
+      {mine && (
+        <>
+          <button type="button" class="tool" onClick={edit}>
+            Edit
+          </button>
+          <ConfirmButton
+            class="tool tool-bad"
+            label="Delete"
+            question="Really delete?"
+            confirm={() => perform(() => thread.remove(seq))}
+          />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Arrow keys go from tool to tool. */
+function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (step === undefined) return;
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+  buttons[(at + step + buttons.length) % buttons.length]?.focus();
+  event.preventDefault();
+}

@@ -51,14 +51,18 @@ FeedCursorNow(const FeedCursor *since)
 		.xmin = snapshot->xmin,
 		.xmax = snapshot->xmax,
 		.overflowed = snapshot->suboverflowed,
-		.count = (int) snapshot->xcnt + snapshot->subxcnt,
+		.count = (int) snapshot->xcnt,
 	};
 
 	cursor.floor = since ? since->oldest : cursor.oldest;
-	cursor.xids = palloc((cursor.count + 1) * sizeof(TransactionId));
+	cursor.xids = palloc((snapshot->xcnt + snapshot->subxcnt + 1) * sizeof(TransactionId));
 	memcpy(cursor.xids, snapshot->xip, snapshot->xcnt * sizeof(TransactionId));
-	memcpy(cursor.xids + snapshot->xcnt, snapshot->subxip,
-		   snapshot->subxcnt * sizeof(TransactionId));
+	if (!snapshot->suboverflowed)
+	{
+		memcpy(cursor.xids + cursor.count, snapshot->subxip,
+			   snapshot->subxcnt * sizeof(TransactionId));
+		cursor.count += snapshot->subxcnt;
+	}
 	return cursor;
 }
 

@@ -29,6 +29,9 @@ typedef struct Conversation
 	struct Membership **members;
 	size_t count;
 	size_t capacity;
+	int64_t seq; /* position of a feed of the tables, -1: not known */
+	int64_t ver;
+	bool is_told; /* up to the position, by such a feed */
 } Conversation;
 
 typedef struct Membership
@@ -62,7 +65,8 @@ struct Hub
 {
 	HubHandlers handlers;
 	void *arg;
-	Ring *ring; /* or NULL */
+	Ring *ring;		 /* or NULL */
+	bool is_partial; /* the feed tells of our conversations only */
 	Map accounts;
 	Map conversations;
 	size_t memberships;
@@ -107,6 +111,7 @@ conversation_need(Hub *hub, int64_t id)
 	{
 		conversation = xcalloc(1, sizeof(Conversation));
 		conversation->id = id;
+		conversation->seq = conversation->ver = -1;
 		map_put(&hub->conversations, id, conversation);
 	}
 	return conversation;
@@ -145,6 +150,8 @@ membership_free(Hub *hub, Membership *membership)
 	if (conversation->count == 0)
 	{
 		map_remove(&hub->conversations, conversation->id);
+		if (hub->ring && hub->is_partial)
+			ring_forget(hub->ring, conversation->id);
 		free(conversation->members);
 		free(conversation);
 	}
@@ -362,6 +369,23 @@ hub_snapshot_end(Hub *hub, HubSnapshot *snapshot)
 	journal_prune(hub);
 }
 
+/*
+ * A feed of the tables goes on from the snapshot where nobody was before.  Where the
+ * snapshot is older than the position, a going may lie in between: it is to be told again.
+ */
+static void
+position_apply(Hub *hub, const HubMembership *row)
+{
+	Conversation *conversation = map_get(&hub->conversations, row->conversation_id);
+
+	if (!conversation)
+		return;
+	if (conversation->seq < 0)
+		conversation->seq = row->last_seq;
+	if (conversation->ver < 0 || conversation->ver > row->last_ver)
+		conversation->ver = row->last_ver;
+}
+
 /* The rows of the snapshot, but for those that the journal knows better. */
 static void
 login_apply(Hub *hub, HubAccount *account, const HubLogin *login)
@@ -375,6 +399,7 @@ login_apply(Hub *hub, HubAccount *account, const HubLogin *login)
 
 		if (!entry || entry->ver <= row->ver)
 			membership_apply(hub, account, row->conversation_id, row->ver, true);
+		position_apply(hub, row);
 	}
 	if (!list)
 		return;
@@ -607,6 +632,7 @@ hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 			Event *event = event_from_wire(header, json);
 
 			if (hub->ring && event->conversation_id != 0 &&
+				(!hub->is_partial || map_get(&hub->conversations, event->conversation_id)) &&
 				ring_add(hub->ring, xid, event) == RING_HOLE)
 				tell_hole(hub, event->conversation_id);
 			event_rules[i].feed(hub, xid, header, event);
@@ -673,6 +699,58 @@ hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids
 	event_unref(event);
 }
 
+/* ---- positions ---------------------------------------------------------- */
+
+void
+hub_feed_is_partial(Hub *hub, bool is_partial)
+{
+	hub->is_partial = is_partial;
+}
+
+void
+hub_positions(const Hub *hub, Buffer *positions)
+{
+	size_t cursor = 0;
+	const Conversation *conversation;
+
+	while ((conversation = map_next(&hub->conversations, &cursor, NULL)))
+	{
+		HubPosition row = {conversation->id, conversation->seq, conversation->ver};
+
+		if (row.seq < 0 || row.ver < 0)
+			row = HUB_POSITION_NONE(conversation->id);
+		buffer_append(positions, &row, sizeof(row));
+	}
+}
+
+void
+hub_advance(Hub *hub, const HubPosition *from, int64_t seq, int64_t ver)
+{
+	Conversation *conversation = map_get(&hub->conversations, from->conversation_id);
+
+	if (!conversation)
+		return;
+	if (seq > conversation->seq)
+		conversation->seq = seq;
+	if (conversation->ver == from->ver)
+	{
+		conversation->ver = ver;
+		conversation->is_told = true;
+	}
+}
+
+bool
+hub_was_told(const Hub *hub, const ParleyEvent *header)
+{
+	const Conversation *conversation = map_get(&hub->conversations, header->conversation_id);
+
+	if (!conversation || !conversation->is_told)
+		return false;
+	if (header->kind == PARLEY_EVENT_MESSAGE)
+		return header->number <= conversation->seq;
+	return header->ver > 0 && header->ver <= conversation->ver;
+}
+
 /* ---- the whole ---------------------------------------------------------- */
 
 static void
@@ -686,15 +764,21 @@ journal_clear(Hub *hub)
 }
 
 void
+hub_distrust_snapshots(Hub *hub)
+{
+	LIST_FOREACH(&hub->snapshots, node)
+	{
+		list_entry(node, HubSnapshot, node)->stale = true;
+	}
+}
+
+void
 hub_reset(Hub *hub)
 {
 	size_t cursor = 0;
 	HubAccount *account;
 
-	LIST_FOREACH(&hub->snapshots, node)
-	{
-		list_entry(node, HubSnapshot, node)->stale = true;
-	}
+	hub_distrust_snapshots(hub);
 	while ((account = map_next(&hub->accounts, &cursor, NULL)))
 	{
 		account_forget_memberships(hub, account);

@@ -74,7 +74,19 @@ typedef struct HubMembership
 {
 	int64_t conversation_id;
 	int64_t ver;
+	int64_t last_seq; /* of the conversation, in the snapshot */
+	int64_t last_ver;
 } HubMembership;
+
+/* How far a feed of the tables is in a conversation; -1: that is not known. */
+typedef struct HubPosition
+{
+	int64_t conversation_id;
+	int64_t seq;
+	int64_t ver;
+} HubPosition;
+
+#define HUB_POSITION_NONE(id) ((HubPosition){.conversation_id = (id), .seq = -1, .ver = -1})
 
 /* What a connection is to be connected as; `members` has `count` rows. */
 typedef struct HubLogin
@@ -126,6 +138,28 @@ void hub_disconnect(Hub *hub, HubConnection *connection);
  * share a conversation with it.
  */
 void hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json);
+
+/*
+ * Whether the feed tells only of conversations that have members here, as a feed of the
+ * tables does: of others the ring then knows nothing.
+ */
+void hub_feed_is_partial(Hub *hub, bool is_partial);
+
+/* Appends a HubPosition for each conversation that has members here. */
+void hub_positions(const Hub *hub, Buffer *positions);
+
+/*
+ * The tables were read from the position `from` of hub_positions() up to here, and all in
+ * between has been fed.  Unless a login has meanwhile put the position back to what its
+ * older snapshot knows: then changes are to be read again from there.
+ */
+void hub_advance(Hub *hub, const HubPosition *from, int64_t seq, int64_t ver);
+
+/* Whether an event of the WAL was read from the tables already. */
+bool hub_was_told(const Hub *hub, const ParleyEvent *header);
+
+/* Makes the snapshots that are under way stale. */
+void hub_distrust_snapshots(Hub *hub);
 
 /*
  * What is not in the feed: typing and presence.  `json` goes to the connected members of

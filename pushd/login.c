@@ -14,7 +14,7 @@
 
 #define CONNECTED(item, from) \
 	"SELECT " item ", error, account_id, session_id, expires_at_s, to_json(\"user\")," \
-	" conversation_ids, vers, snapshot_xmin FROM " from
+	" conversation_ids, vers, snapshot_xmin, last_seqs, last_vers FROM " from
 
 /* What is wrong with a credential is returned: with a ticket, so that its being used commits. */
 static const PgStatement statements[] = {
@@ -34,7 +34,9 @@ enum
 	COLUMN_USER,
 	COLUMN_CONVERSATIONS,
 	COLUMN_VERS,
-	COLUMN_SNAPSHOT_XMIN
+	COLUMN_SNAPSHOT_XMIN,
+	COLUMN_LAST_SEQS,
+	COLUMN_LAST_VERS
 };
 
 static void
@@ -45,26 +47,40 @@ refuse(Login *login, ProblemId id, const char *message)
 
 /* ---- the answer --------------------------------------------------------- */
 
-/* The two arrays of the answer; false when they are not what they should be. */
+/* The arrays of the answer, and where their elements go; the first holds the ids. */
+static const struct
+{
+	int column;
+	size_t offset;
+} membership_arrays[] = {
+	{COLUMN_CONVERSATIONS, offsetof(HubMembership, conversation_id)},
+	{COLUMN_VERS, offsetof(HubMembership, ver)},
+	{COLUMN_LAST_SEQS, offsetof(HubMembership, last_seq)},
+	{COLUMN_LAST_VERS, offsetof(HubMembership, last_ver)},
+};
+
+/* False when they are not what they should be. */
 static bool
 read_memberships(const PgReply *reply, int row, Buffer *members)
 {
-	Buffer ids = BUFFER_EMPTY;
-	Buffer vers = BUFFER_EMPTY;
-	bool good = pgarray_parse_int64(pgreply_value(reply, row, COLUMN_CONVERSATIONS), &ids) &&
-				pgarray_parse_int64(pgreply_value(reply, row, COLUMN_VERS), &vers) &&
-				ids.length == vers.length;
+	Buffer values = BUFFER_EMPTY;
+	bool good = true;
 
-	for (size_t at = 0; good && at < ids.length; at += sizeof(int64_t))
+	for (size_t i = 0; good && i < lengthof(membership_arrays); i++)
 	{
-		HubMembership member;
+		size_t count;
 
-		memcpy(&member.conversation_id, ids.data + at, sizeof(int64_t));
-		memcpy(&member.ver, vers.data + at, sizeof(int64_t));
-		buffer_append(members, &member, sizeof(member));
+		values.length = 0;
+		good = pgarray_parse_int64(pgreply_value(reply, row, membership_arrays[i].column), &values);
+		count = values.length / sizeof(int64_t);
+		for (size_t at = 0; i == 0 && at < count; at++)
+			buffer_append(members, &(HubMembership){0}, sizeof(HubMembership));
+		good = good && members->length == count * sizeof(HubMembership);
+		for (size_t at = 0; good && at < count; at++)
+			memcpy(members->data + at * sizeof(HubMembership) + membership_arrays[i].offset,
+				   values.data + at * sizeof(int64_t), sizeof(int64_t));
 	}
-	buffer_free(&ids);
-	buffer_free(&vers);
+	buffer_free(&values);
 	return good;
 }
 

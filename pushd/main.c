@@ -17,6 +17,7 @@
 #include "catchup.h"
 #include "config.h"
 #include "exchange.h"
+#include "feed.h"
 #include "hub.h"
 #include "jobs.h"
 #include "listenfeed.h"
@@ -36,7 +37,6 @@
 #include "tls.h"
 #include "typing.h"
 #include "vitals.h"
-#include "walfeed.h"
 
 #define FILES_MAX 131072 /* libwebsockets keeps tables of this size */
 #define READY_CHECK_MS 100
@@ -62,7 +62,7 @@ typedef struct Daemon
 	Batcher *batcher;
 	Positions *positions;
 	Assets *assets;
-	WalFeed *feed;
+	Feed *feed;
 	ListenFeed *listen;
 	Ws *ws;
 	Server *server;
@@ -84,59 +84,46 @@ typedef struct Daemon
 /* ---- feed --------------------------------------------------------------- */
 
 static void
-on_chunk(void *arg, const ParleyChunk *chunk, const uint8_t *events, size_t length)
+on_event(void *arg, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 {
 	Daemon *daemon = arg;
-	ParleyEvent header;
-	bool messages = false;
 
-	if (chunk->events > 1)
-		sessions_cork(daemon->sessions);
-	while (length > 0 && parley_get_event(events, length, &header))
-	{
-		size_t size = PARLEY_EVENT_HEADER_SIZE + header.length;
-
-		if (header.kind == PARLEY_EVENT_CANARY)
-			canary_heard(daemon->canary, header.number);
-		else
-			hub_feed(daemon->hub, chunk->xid, &header, events + PARLEY_EVENT_HEADER_SIZE);
-		if (header.kind == PARLEY_EVENT_MESSAGE)
-		{
-			messages = true;
-			typing_message(daemon->typing, header.conversation_id, header.account_id);
-		}
-		events += size;
-		length -= size;
-	}
-	sessions_uncork(daemon->sessions);
-	if (length > 0)
-		log_error("feed: %zu bytes at the end of a chunk are not an event", length);
-	if (messages)
-		metric_observe_us(METRIC_COMMIT_TO_SOCKET, wall_us() - chunk->commit_time);
+	if (header->kind == PARLEY_EVENT_CANARY)
+		canary_heard(daemon->canary, header->number);
+	else
+		hub_feed(daemon->hub, xid, header, json);
+	if (header->kind == PARLEY_EVENT_MESSAGE)
+		typing_message(daemon->typing, header->conversation_id, header->account_id);
 }
 
-/* What was committed while there was no feed is in the tables only: every client has
- * to come back and catch up, and is let in when the feed streams again. */
+/* What one transaction has for a client goes out as one frame. */
 static void
-on_feed_state(void *arg, WalFeedState state, const char *why)
+on_batch(void *arg, bool begins)
 {
 	Daemon *daemon = arg;
 
-	(void) why;
-	if (state != WALFEED_STREAMING)
-		hub_reset(daemon->hub);
-	sessions_set_feed(daemon->sessions, state == WALFEED_STREAMING);
-	canary_set_streaming(daemon->canary, state == WALFEED_STREAMING);
+	if (begins)
+		sessions_cork(daemon->sessions);
+	else
+		sessions_uncork(daemon->sessions);
 }
 
-static const WalFeedHandlers feed_handlers = {on_chunk, on_feed_state};
+/* Clients are let in while the feed flows; the canary flies through the WAL. */
+static void
+on_source(void *arg, FeedSource source)
+{
+	Daemon *daemon = arg;
+
+	sessions_set_feed(daemon->sessions, source != FEED_NONE);
+	canary_set_streaming(daemon->canary, source == FEED_WAL);
+}
 
 static void
 on_ready_check(TimerEntry *entry)
 {
 	Daemon *daemon = container_of(entry, Daemon, ready_check);
 
-	if (walfeed_state(daemon->feed) != WALFEED_STREAMING || pgpool_connections(daemon->pool) == 0)
+	if (!feed_flows(daemon->feed) || pgpool_connections(daemon->pool) == 0)
 	{
 		timer_arm(daemon->wheel, entry, READY_CHECK_MS);
 		return;
@@ -298,12 +285,9 @@ start_tls(Daemon *daemon, Buffer *why)
 }
 
 static uint64_t
-feed_lsn(void *arg)
+on_feed_lsn(void *arg)
 {
-	WalPosition position;
-
-	walfeed_position(((Daemon *) arg)->feed, &position);
-	return position.received_lsn;
+	return feed_lsn(((Daemon *) arg)->feed);
 }
 
 static void
@@ -317,7 +301,7 @@ start_catchup(Daemon *daemon)
 							  .pool = daemon->pool,
 							  .hub = daemon->hub,
 							  .max_kept_bytes = (size_t) config->max_outbox_bytes,
-							  .feed_lsn = feed_lsn,
+							  .feed_lsn = on_feed_lsn,
 							  .arg = daemon};
 
 	options.ring = daemon->ring = ring_create(&ring);
@@ -374,8 +358,16 @@ start_database(Daemon *daemon)
 														  .hub = daemon->hub,
 														  .limits = session_limits(config)});
 	start_catchup(daemon);
-	daemon->feed =
-		walfeed_create(daemon->loop, daemon->wheel, config->database, &feed_handlers, daemon);
+	daemon->feed = feed_create(&(FeedOptions){.loop = daemon->loop,
+											  .wheel = daemon->wheel,
+											  .pool = daemon->pool,
+											  .listen = daemon->listen,
+											  .hub = daemon->hub,
+											  .conninfo = config->database,
+											  .on_event = on_event,
+											  .on_batch = on_batch,
+											  .on_source = on_source,
+											  .arg = daemon});
 }
 
 static RequestOptions
@@ -547,7 +539,7 @@ stop(Daemon *daemon)
 {
 	timer_cancel(&daemon->ready_check);
 	timer_cancel(&daemon->drain);
-	walfeed_close(daemon->feed);
+	feed_stop(daemon->feed);
 	typing_stop(daemon->typing);
 	presence_stop(daemon->presence);
 	exchange_stop(daemon->exchange);
@@ -569,6 +561,7 @@ stop(Daemon *daemon)
 		ws_free(daemon->ws);
 	sessions_free(daemon->sessions);
 	catchup_free(daemon->catchup);
+	feed_free(daemon->feed);
 	hub_free(daemon->hub);
 	typing_free(daemon->typing);
 	ring_free(daemon->ring);

@@ -64,6 +64,13 @@
 	  "Group commits of positions") \
 	X(FEED_STATE, GAUGE, "parley_feed_state", "", \
 	  "WAL feed: 0 down, 1 connecting, 2 creating slot, 3 streaming") \
+	X(FEED, GAUGE, "parley_feed", "", \
+	  "Where events come from: 0 nowhere, 1 the tables, 2 the WAL") \
+	X(TABLE_FEED_POLLS, COUNTER, "parley_table_feed_polls_total", "", "Polls of the tables") \
+	X(TABLE_FEED_EVENTS, COUNTER, "parley_table_feed_events_total", "", \
+	  "Events read from the tables") \
+	X(TABLE_FEED_FAILURES, COUNTER, "parley_table_feed_failures_total", "", \
+	  "Polls of the tables that failed") \
 	X(FEED_CHUNKS, COUNTER, "parley_feed_chunks_total", "", "Chunks read from the WAL") \
 	X(FEED_EVENTS, COUNTER, "parley_feed_events_total", "", "Events read from the WAL") \
 	X(FEED_BYTES, COUNTER, "parley_feed_bytes_total", "", "Bytes read from the WAL feed") \

@@ -21,7 +21,7 @@ probe_livez(const RouteServices *services, RouteLocal *answer)
 typedef struct Readiness
 {
 	bool draining;
-	WalFeedState feed;
+	bool flows;
 	int connections;
 	CanaryReport canary;
 } Readiness;
@@ -35,7 +35,7 @@ is_draining(const Readiness *readiness)
 static bool
 is_feed_down(const Readiness *readiness)
 {
-	return readiness->feed != WALFEED_STREAMING;
+	return !readiness->flows;
 }
 
 static bool
@@ -83,7 +83,7 @@ void
 probe_readyz(const RouteServices *services, RouteLocal *answer)
 {
 	Readiness readiness = {.draining = *services->draining,
-						   .feed = walfeed_state(services->feed),
+						   .flows = feed_flows(services->feed),
 						   .connections = pgpool_connections(services->pool)};
 	Buffer names = BUFFER_EMPTY;
 	bool ready;
@@ -92,12 +92,11 @@ probe_readyz(const RouteServices *services, RouteLocal *answer)
 	ready = write_reasons(&names, &readiness) == 0;
 	answer->status = ready ? 200 : 503;
 	answer->content_type = "application/json";
-	buffer_printf(answer->body,
-				  "{\"status\":\"%s\",\"reasons\":[%s],\"feed\":\"wal\",\"feed_state\":\"%s\","
-				  "\"pool_connections\":%d,\"canary\":{\"state\":\"%s\",\"age_ms\":",
-				  ready ? "ok" : "unavailable", buffer_cstring(&names),
-				  walfeed_state_name(readiness.feed), readiness.connections,
-				  canary_state_name(readiness.canary.state));
+	buffer_printf(answer->body, "{\"status\":\"%s\",\"reasons\":[%s],",
+				  ready ? "ok" : "unavailable", buffer_cstring(&names));
+	feed_describe(services->feed, answer->body);
+	buffer_printf(answer->body, ",\"pool_connections\":%d,\"canary\":{\"state\":\"%s\",\"age_ms\":",
+				  readiness.connections, canary_state_name(readiness.canary.state));
 	if (readiness.canary.age_ms < 0)
 		buffer_append_string(answer->body, "null,\"latency_ms\":null}}");
 	else
@@ -111,19 +110,14 @@ probe_readyz(const RouteServices *services, RouteLocal *answer)
 
 /* How much of the log the server has told of and we have not; in seconds by the last commit. */
 static void
-collect_feed(const WalFeed *feed)
+collect_feed(const Feed *feed)
 {
-	WalPosition position;
 	int64_t bytes;
+	int64_t ms;
 
-	walfeed_position(feed, &position);
-	bytes = (int64_t) (position.server_lsn - position.received_lsn);
-	if (walfeed_state(feed) != WALFEED_STREAMING || bytes < 0)
-		bytes = 0;
+	feed_lag(feed, &bytes, &ms);
 	metric_set(METRIC_FEED_LAG_BYTES, bytes);
-	metric_set(METRIC_FEED_LAG_MS, bytes > 0 && position.commit_time_us > 0
-									   ? (wall_us() - position.commit_time_us) / 1000
-									   : 0);
+	metric_set(METRIC_FEED_LAG_MS, ms);
 }
 
 static void

@@ -7,16 +7,16 @@
 
 #include "address.h"
 #include "canary.h"
+#include "feed.h"
 #include "pgpool.h"
 #include "util.h"
-#include "walfeed.h"
 
 /* What the routes about pushd itself look at. */
 typedef struct RouteServices
 {
 	PgPool *pool;
 	PgPool *login_pool; /* for ANSWER_GRANT: a hash takes long, and others must not wait for it */
-	WalFeed *feed;
+	Feed *feed;
 	Canary *canary;
 	const AddressList *metrics_access;
 	const bool *draining;

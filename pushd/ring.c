@@ -296,6 +296,15 @@ ring_add(Ring *ring, uint32_t xid, Event *event)
 }
 
 void
+ring_forget(Ring *ring, int64_t conversation_id)
+{
+	RingConversation *conversation = map_get(&ring->conversations, conversation_id);
+
+	if (conversation)
+		conversation_void(ring, conversation);
+}
+
+void
 ring_reset(Ring *ring)
 {
 	ListNode *first;

@@ -52,6 +52,9 @@ RingResult ring_add(Ring *ring, uint32_t xid, Event *event);
 /* The feed was lost: forgets all. */
 void ring_reset(Ring *ring);
 
+/* Nothing more of this conversation will be told, or something was not. */
+void ring_forget(Ring *ring, int64_t conversation_id);
+
 /* Changes with each reset: what was asked before tells nothing about the ring of now. */
 uint64_t ring_epoch(const Ring *ring);
 

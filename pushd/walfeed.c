@@ -23,7 +23,7 @@
 #define SILENCE_LIMIT_MS 60000
 
 #define SLOT_NAME_SIZE 64
-#define SLOT_PATIENCE_MS 2000
+#define SLOT_PATIENCE_MS 500
 
 /* A turn's share: a larger transaction goes on in the next turn. */
 #define TURN_BUDGET_US 2000
@@ -443,10 +443,7 @@ run_resume(LoopTask *task)
 static void
 complain_about_slot(WalFeed *feed)
 {
-	static const char why[] = "feed degraded, waiting for older transactions";
-
-	log_warn("feed: %s (walsender pid %d)", why, walfeed_backend_pid(feed));
-	set_state(feed, WALFEED_CREATING_SLOT, why);
+	set_state(feed, WALFEED_CREATING_SLOT, "the new slot waits for older transactions");
 }
 
 /* Also asks the server to speak up: a frozen one would otherwise go unnoticed. */
@@ -550,6 +547,12 @@ walfeed_create(Loop *loop, TimerWheel *wheel, const char *conninfo, const WalFee
 	feed->conn = pgconn_create(loop, wheel, &options, &conn_handlers, feed);
 	pgconn_start(feed->conn);
 	return feed;
+}
+
+void
+walfeed_restart(WalFeed *feed, const char *why)
+{
+	pgconn_fail(feed->conn, why);
 }
 
 void

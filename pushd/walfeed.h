@@ -57,6 +57,9 @@ typedef struct WalPosition
 WalFeed *walfeed_create(Loop *loop, TimerWheel *wheel, const char *conninfo,
 						const WalFeedHandlers *handlers, void *arg) MUST_CHECK;
 
+/* Gives the connection up and makes another: what streamed on it is lost. */
+void walfeed_restart(WalFeed *feed, const char *why);
+
 /* Ends replication and closes; no callback any more; also from within one.  The memory goes in a
  * turn of the loop. */
 void walfeed_close(WalFeed *feed);

@@ -10,6 +10,9 @@
 #	 PARLEY_PUSHD   the daemon; $PARLEY_STAGE/bin/parley-pushd or pushd/parley-pushd
 #	 TEMP_CONFIG    a file with more settings for every cluster
 #	 PARLEY_TEST_PATIENCE   how many seconds an event may take (30)
+#	 PARLEY_TEST_FEED   where events come from: wal, table, or notify (the tables, woken by
+#	                NOTIFY) (wal)
+#	 PARLEY_TEST_PROCESSES  how many daemons there are; every call goes to another (1)
 #	 TESTDIR        where clusters and logs lie meanwhile; a temporary folder
 #
 # Nothing here sleeps for a fixed time: whoever waits says for what, and fails with
@@ -192,6 +195,28 @@ sub session_id ($self, $user)
 	return decode_json(decode_base64url((split /\./, $user->token)[1]))->{sid};
 }
 
+# ---- variants
+
+# Settings of the server for each feed.
+my %feeds = (
+	wal    => {},
+	table  => { wal_level => 'replica' },
+	notify => { wal_level => 'replica', 'pg_parley.notify' => 'on' });
+
+sub feed { return $ENV{PARLEY_TEST_FEED} // 'wal' }
+sub processes { return $ENV{PARLEY_TEST_PROCESSES} // 1 }
+
+# One more daemon in front of the same cluster, with a port and a log of its own.
+sub sibling ($self, $n)
+{
+	my $sibling = bless { %$self, log_file => $self->{log_file} =~ s/\.log$/_$n.log/r }, ref $self;
+
+	delete @$sibling{qw(pid port siblings)};
+	unlink $sibling->{log_file};
+	push @running, $sibling;
+	return $sibling;
+}
+
 # ---- the daemon
 
 sub pushd_binary
@@ -242,6 +267,7 @@ sub start_pushd ($self, %flags)
 	await(sub { !$self->pushd_runs || $self->log =~ /ready: http/ }, 'parley-pushd is ready');
 	$self->pushd_runs or die 'parley-pushd ended: ' . $self->log;
 	($self->{port}) = $self->log =~ m{ready: https?://127\.0\.0\.1:(\d+)} or die 'no port: ' . $self->log;
+	$_->start_pushd(%flags) for grep { !$_->pushd_runs } $self->siblings;
 	return $self;
 }
 
@@ -265,7 +291,15 @@ sub stop_pushd ($self, $signal = 'TERM')
 sub pid ($self) { return $self->{pid} }
 sub port ($self) { return $self->{port} }
 
-sub url ($self, $path = '') { return "http://127.0.0.1:$self->{port}$path" }
+sub siblings ($self) { return @{ $self->{siblings} // [] } }
+
+# Of each daemon in turn.
+sub url ($self, $path = '')
+{
+	my @ports = map { $_->{port} } $self, $self->siblings;
+
+	return "http://127.0.0.1:$ports[ $self->{calls}++ % @ports ]$path";
+}
 
 sub whole_log ($self)
 {
@@ -289,7 +323,8 @@ sub start ($class, %options)
 	$self->{log_file} = "$PostgreSQL::Test::Utils::log_path/pushd_" . path($0)->basename('.pl') . '.log';
 	unlink $self->{log_file};
 	push @running, $self;
-	$self->make_cluster(%{ $options{settings} // {} });
+	$self->make_cluster(%{ $feeds{ feed() } }, %{ $options{settings} // {} });
+	$self->{siblings} = [ map { $self->sibling($_) } 2 .. processes() ];
 	$self->start_pushd if $options{pushd} // 1;
 	return $self;
 }

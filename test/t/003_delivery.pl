@@ -165,8 +165,11 @@ subtest 'one transaction, many conversations' => sub {
 	$parley->sql_as($alice, "SELECT FROM (SELECT chat.send(CASE n % 2 WHEN 0 THEN $team ELSE $g END,
 		'many ' || n) FROM generate_series(1, 100) n) s");
 	$tab->message('many 100');
-	is_deeply [ grep { /^many/ } map { $_->{content} } $tab->messages ], [ map { "many $_" } 1 .. 100 ],
-	  'in the order of the statements';
+	$tab->message('many 99');
+	my @feeds = Parley::feed() eq 'wal' ? [ $tab->messages ] : map { [ $tab->messages($_) ] } $g, $team;
+	is_deeply [ map { grep { /^many/ } map { $_->{content} } @$_ } @feeds ],
+	  [ map { "many $_" } @feeds == 1 ? 1 .. 100 : ((map { 2 * $_ - 1 } 1 .. 50), (map { 2 * $_ } 1 .. 50)) ],
+	  'in the order of the statements, at least in each conversation';
 };
 
 subtest 'somebody who holds a conversation' => sub {

@@ -20,12 +20,16 @@ my $open  = $alice->group('open', $bob, $carol);
 my $count = 0;
 
 # Says something where everybody is and waits until these sockets have it: then they
-# have all that was committed before.
+# have all that was committed before.  The table feed keeps the order of a conversation
+# only: what was committed before comes with the same poll, and the second marker with a later.
 sub settle (@sockets)
 {
-	my $marker = 'settled ' . ++$count;
-	$alice->say($open, $marker);
-	$_->message($marker) for @sockets;
+	for (1 .. (Parley::feed() eq 'wal' ? 1 : 2))
+	{
+		my $marker = 'settled ' . ++$count;
+		$alice->say($open, $marker);
+		$_->message($marker) for @sockets;
+	}
 	return;
 }
 
@@ -171,7 +175,7 @@ sub changing ($sql)
 subtest 'while connecting' => sub {
 	my $remove = changing("SELECT chat.remove_member($group, @{[$bob->id]})");
 	my $add    = changing("SELECT FROM chat.add_member($group, 'bob')");
-	my $rounds = 60;
+	my $rounds = Parley::feed() eq 'wal' ? 60 : 10;
 	my (@leaked, @missed);
 
 	for my $round (1 .. $rounds)
@@ -187,6 +191,7 @@ subtest 'while connecting' => sub {
 # A commit is in the log, and so in the feed, a moment before it is visible.  Waiting for
 # a standby that does not exist makes the moment as long as one likes.
 subtest 'committed but not yet visible' => sub {
+	plan skip_all => 'the tables show what is visible' if Parley::feed() ne 'wal';
 	my $witness = $carol->connect;
 	my ($phone, $laptop) = map { $bob->login } 1 .. 2;
 

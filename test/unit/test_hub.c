@@ -65,7 +65,7 @@ static HubResult
 finish_login(Hub *hub, Client *client, HubSnapshot *snapshot, int64_t account_id,
 			 int64_t conversation_id, int64_t ver, int64_t xmin)
 {
-	HubMembership row = {conversation_id, ver};
+	HubMembership row = {conversation_id, ver, 0, 0};
 	HubLogin login = {.account_id = account_id,
 					  .session_id = account_id * 10,
 					  .snapshot_xmin = xmin,
@@ -162,7 +162,7 @@ test_scope(void)
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
 	HubSnapshot snapshot;
-	HubMembership rows[] = {{7, 1}, {8, 1}};
+	HubMembership rows[] = {{7, 1, 0, 0}, {8, 1, 0, 0}};
 	HubLogin login = {.account_id = 1, .scope = 8, .members = rows, .count = 2};
 
 	hub_snapshot_begin(hub, &snapshot);
@@ -378,7 +378,7 @@ test_ephemeral(void)
 	Client bob = new_client();
 	Client bob_scoped = new_client();
 	Client carol = new_client();
-	HubMembership rows[] = {{7, 1}, {8, 1}};
+	HubMembership rows[] = {{7, 1, 0, 0}, {8, 1, 0, 0}};
 	HubLogin login = {.account_id = 2, .session_id = 20, .members = rows, .count = 2};
 	HubSnapshot snapshot;
 	Buffer json = BUFFER_EMPTY;

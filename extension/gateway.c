@@ -26,6 +26,7 @@
 PG_FUNCTION_INFO_V1(chat_gateway_connect);
 PG_FUNCTION_INFO_V1(chat_gateway_connect_batch);
 PG_FUNCTION_INFO_V1(chat_gateway_connect_ticket);
+PG_FUNCTION_INFO_V1(chat_gateway_neighbours);
 
 /* The columns of the answer; an error comes before them where it is returned. */
 enum
@@ -197,4 +198,19 @@ chat_gateway_connect_ticket(PG_FUNCTION_ARGS)
 		values[0] = CStringGetTextDatum(ParleyErrorName(refusal));
 	}
 	return ResultRow(fcinfo, values, nulls);
+}
+
+/* ---- chat.gateway_neighbours() ------------------------------------------ */
+
+static SpiQuery show_neighbours = {
+	.sql = "SELECT m.account_id, array_agg(m.conversation_id) FROM chat.member m "
+		   "WHERE m.account_id = ANY ($1) AND m.state = 'joined' GROUP BY m.account_id",
+	.argtypes = {INT8ARRAYOID},
+	.read_only = true,
+};
+
+Datum
+chat_gateway_neighbours(PG_FUNCTION_ARGS)
+{
+	return SpiReturnRows(fcinfo, &show_neighbours, SpiArgs(SpiFunctionArg(fcinfo, 0)));
 }

@@ -556,6 +556,13 @@ deliver_once(HubAccount *account, Event *event, uint64_t number)
 }
 
 static void
+deliver_to_members_once(const Conversation *conversation, Event *event, uint64_t number)
+{
+	for (size_t i = 0; i < conversation->count; i++)
+		deliver_once(conversation->members[i]->account, event, number);
+}
+
+static void
 deliver_to_neighbours(Hub *hub, HubAccount *account, Event *event)
 {
 	uint64_t number = ++hub->sent;
@@ -564,11 +571,20 @@ deliver_to_neighbours(Hub *hub, HubAccount *account, Event *event)
 
 	deliver_once(account, event, number);
 	while ((membership = map_next(&account->memberships, &cursor, NULL)))
-	{
-		const Conversation *conversation = membership->conversation;
+		deliver_to_members_once(membership->conversation, event, number);
+}
 
-		for (size_t i = 0; i < conversation->count; i++)
-			deliver_once(conversation->members[i]->account, event, number);
+void
+hub_publish_profile(Hub *hub, const int64_t *conversation_ids, size_t conversations, Event *event)
+{
+	uint64_t number = ++hub->sent;
+
+	for (size_t i = 0; i < conversations; i++)
+	{
+		const Conversation *conversation = map_get(&hub->conversations, conversation_ids[i]);
+
+		if (conversation)
+			deliver_to_members_once(conversation, event, number);
 	}
 }
 
@@ -583,6 +599,8 @@ feed_account(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 					&(Entry){.xid = xid, .kind = header->kind, .account_id = header->account_id});
 	if (account && event->length > 0)
 		deliver_to_neighbours(hub, account, event);
+	else if (event->length > 0 && hub->accounts.count > 0)
+		hub->handlers.on_profile(hub->arg, header->account_id, event);
 	if (account && gone)
 		end_connections(account, 0, HUB_END_ACCOUNT_CLOSED);
 }

@@ -57,6 +57,10 @@ typedef struct HubHandlers
 	/* The first connection of an account came, the last one went. */
 	void (*on_online)(void *arg, int64_t account_id);
 	void (*on_offline)(void *arg, int64_t account_id);
+
+	/* The profile changed of somebody who is not connected here, so that whom they share
+	 * a conversation with is not known: hub_publish_profile() is to follow. */
+	void (*on_profile)(void *arg, int64_t account_id, Event *event);
 } HubHandlers;
 
 /*
@@ -172,6 +176,10 @@ void hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_acc
  * left out; once to each connection. */
 void hub_publish_status(Hub *hub, int64_t account_id, const int64_t *conversation_ids,
 						size_t conversations, const Buffer *json);
+
+/* A user_updated event, to everybody who is connected and in one of the conversations. */
+void hub_publish_profile(Hub *hub, const int64_t *conversation_ids, size_t conversations,
+						 Event *event);
 
 /*
  * The feed was lost: all that the hub knows may be wrong.  Ends every connection

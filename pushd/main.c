@@ -29,6 +29,7 @@
 #include "pgpool.h"
 #include "positions.h"
 #include "presence.h"
+#include "profiles.h"
 #include "quota.h"
 #include "ring.h"
 #include "server.h"
@@ -54,6 +55,7 @@ typedef struct Daemon
 	Jobs *jobs;
 	Exchange *exchange;
 	Presence *presence;
+	Profiles *profiles;
 	Typing *typing;
 	Hub *hub;
 	Ring *ring;
@@ -169,7 +171,13 @@ on_exchange_missed(void *arg, int64_t seconds)
 
 static const ExchangeHandlers exchange_handlers = {on_exchange_item, on_exchange_missed};
 
-static const HubHandlers hub_handlers = {on_online, on_offline};
+static void
+on_profile(void *arg, int64_t account_id, Event *event)
+{
+	profiles_changed(((Daemon *) arg)->profiles, account_id, event);
+}
+
+static const HubHandlers hub_handlers = {on_online, on_offline, on_profile};
 
 /* ---- start -------------------------------------------------------------- */
 
@@ -349,6 +357,7 @@ start_database(Daemon *daemon)
 	daemon->jobs = jobs_create(daemon->wheel, daemon->pool);
 	daemon->canary = canary_create(daemon->wheel, daemon->pool, config->canary_s * 1000);
 	daemon->hub = hub_create(&hub_handlers, daemon);
+	daemon->profiles = profiles_create(daemon->loop, daemon->pool, daemon->hub);
 	start_presence(daemon);
 	daemon->batcher = batcher_create(daemon->loop, daemon->wheel, daemon->pool);
 	daemon->positions = positions_create(daemon->loop, daemon->wheel, daemon->pool);
@@ -562,6 +571,7 @@ stop(Daemon *daemon)
 	sessions_free(daemon->sessions);
 	catchup_free(daemon->catchup);
 	feed_free(daemon->feed);
+	profiles_free(daemon->profiles);
 	hub_free(daemon->hub);
 	typing_free(daemon->typing);
 	ring_free(daemon->ring);

@@ -22,6 +22,7 @@ SELECT user_id FROM chat.gateway_presence(10, '{1,2}', '{}', '{}');
 -- of many members only the number
 SELECT user_id, conversation_ids, large_conversation_ids FROM chat.gateway_presence(10, '{3}', '{}', '{}', 2);
 SELECT * FROM chat.gateway_counts('{1,2,3,99}');
+SELECT account_id, (SELECT array_agg(i ORDER BY i) FROM unnest(conversation_ids) i) FROM chat.gateway_neighbours('{1,2,99}') ORDER BY 1;
 -- an account of two gateways stays until it has left both
 SELECT user_id FROM chat.gateway_presence(20, '{1,4}', '{}', '{}');
 SELECT user_id FROM chat.gateway_presence(10, '{}', '{1}', '{}');

@@ -38,3 +38,12 @@ REVOKE ALL ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(te
 	chat.gateway_connect_ticket(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(text[]),
 	chat.gateway_connect_ticket(text) TO chat_gateway;
+
+CREATE FUNCTION chat.gateway_neighbours(account_ids bigint[])
+	RETURNS TABLE (account_id bigint, conversation_ids bigint[])
+	AS 'MODULE_PATHNAME', 'chat_gateway_neighbours'
+	LANGUAGE c STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_neighbours(bigint[]) IS
+	'The conversations of each account, for telling those who share one that a profile changed';
+REVOKE ALL ON FUNCTION chat.gateway_neighbours(bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.gateway_neighbours(bigint[]) TO chat_gateway;

@@ -52,7 +52,17 @@ on_offline(void *arg, int64_t account_id)
 	online_count--;
 }
 
-static const HubHandlers handlers = {on_online, on_offline};
+static int64_t stranger;
+
+static void
+on_profile(void *arg, int64_t account_id, Event *event)
+{
+	(void) arg;
+	(void) event;
+	stranger = account_id;
+}
+
+static const HubHandlers handlers = {on_online, on_offline, on_profile};
 
 static Client
 new_client(void)
@@ -327,6 +337,7 @@ test_user_updated(void)
 	Client a = new_client();
 	Client b = new_client();
 	Client c = new_client();
+	Event *event;
 
 	ok(log_in(hub, &a, 1, 7, 1) == HUB_CONNECTED && log_in(hub, &b, 2, 7, 1) == HUB_CONNECTED &&
 		   log_in(hub, &c, 3, 8, 1) == HUB_CONNECTED,
@@ -338,6 +349,14 @@ test_user_updated(void)
 	is_number(a.delivered, 1, "the account itself learns that it changed");
 	is_number(b.delivered, 1, "who shares two conversations learns it once");
 	is_number(c.delivered, 0, "who shares none does not");
+	feed(hub, 102, (ParleyEvent){.kind = PARLEY_EVENT_ACCOUNT, .account_id = 5});
+	is_number(stranger, 5,
+			  "whom somebody shares a conversation with who is elsewhere is to be asked");
+	event = event_from_wire(&(ParleyEvent){.kind = PARLEY_EVENT_ACCOUNT}, NULL);
+	hub_publish_profile(hub, (int64_t[]){7, 9, 10}, 3, event);
+	event_unref(event);
+	is_number(b.delivered, 2, "and then they learn it, once");
+	is_number(c.delivered, 0, "and nobody else");
 	hub_disconnect(hub, &a.connection);
 	hub_disconnect(hub, &b.connection);
 	hub_disconnect(hub, &c.connection);

@@ -276,7 +276,7 @@ main(void)
 	wheel = timerwheel_create(loop, TIMERWHEEL_TICK_MS);
 	now_ms = clock_ms();
 	pool = pgpool_create(loop, wheel, &options);
-	hub = hub_create(&(HubHandlers){ignore, ignore}, NULL);
+	hub = hub_create(&(HubHandlers){.on_online = ignore, .on_offline = ignore}, NULL);
 	sessions = sessions_create(&(SessionsOptions){.loop = loop,
 												  .wheel = wheel,
 												  .pool = pool,

@@ -70,6 +70,8 @@ static const Key keys[] = {
 		"a statement that runs longer is cancelled"},
 	{"auth-timeout-s", KEY_NUMBER, FIELD(auth_timeout_s), "5", 1, 300, "S", true,
 		"a WebSocket that has not authenticated by then is closed"},
+	{"reuse-port", KEY_CHOICE, FIELD(reuse_port), "off", 0, 0, "off|on", false,
+		"let other daemons that say so, too, listen on the same port; the kernel spreads clients"},
 	{"allow-url-token", KEY_CHOICE, FIELD(allow_url_token), "off", 0, 0, "off|on", false,
 		"let WebSockets in by ?token=, which proxies log; tickets are better"},
 	{"permessage-deflate", KEY_CHOICE, FIELD(permessage_deflate), "off", 0, 0, "off|on", true,

@@ -48,6 +48,7 @@ typedef struct Config
 	int64_t max_body_bytes;	  /* one REST request */
 	int64_t max_outbox_bytes; /* unsent bytes per WebSocket connection */
 	int64_t max_connections;  /* WebSocket and HTTP together */
+	int64_t reuse_port;		  /* 0 or 1 */
 	int64_t allow_url_token;  /* 0 or 1 */
 	int64_t permessage_deflate;
 	int64_t expiry_notice_s;			 /* tell a client so long before its token ends */

@@ -71,7 +71,7 @@ on_pause_over(TimerEntry *entry)
 }
 
 static int
-bind_socket(const struct addrinfo *address)
+bind_socket(const struct addrinfo *address, bool reuse_port)
 {
 	int on = 1;
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -79,6 +79,7 @@ bind_socket(const struct addrinfo *address)
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+		(!reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
 		bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
 	close(fd);
@@ -95,7 +96,7 @@ open_socket(const ListenerOptions *options, Buffer *why)
 	int fd = -1;
 
 	if (error == 0)
-		fd = bind_socket(found);
+		fd = bind_socket(found, options->reuse_port);
 	if (fd < 0)
 		buffer_printf(why, "cannot listen on %s port %s: %s", options->address, port,
 					  error ? gai_strerror(error) : strerror(errno));

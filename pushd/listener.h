@@ -22,6 +22,7 @@ typedef struct ListenerOptions
 {
 	const char *address; /* host name or address; empty: all */
 	int64_t port;		 /* 0: any free one */
+	bool reuse_port;	 /* SO_REUSEPORT: other processes of this user may listen there, too */
 } ListenerOptions;
 
 /* NULL, with one line in `why`, when the address cannot be had. */

@@ -411,17 +411,18 @@ start_server(Daemon *daemon, Buffer *why)
 
 	openapi_write(&daemon->openapi);
 	daemon->quota = quota_create(config->rest_quota_percent);
-	options =
-		(ServerOptions){.listen = {.address = config->listen_address, .port = config->listen_port},
-						.redirect_port = daemon->tls ? config->redirect_port : 0,
-						.tls = daemon->tls,
-						.http = {.loop = daemon->loop,
-								 .wheel = daemon->wheel,
-								 .trusted = &daemon->trusted,
-								 .forwarded = (ForwardedForm) config->client_address,
-								 .head_timeout_ms = config->request_timeout_s * 1000,
-								 .request = request_options(daemon),
-								 .handshake = handshake_rules(config)}};
+	options = (ServerOptions){.listen = {.address = config->listen_address,
+										 .port = config->listen_port,
+										 .reuse_port = config->reuse_port != 0},
+							  .redirect_port = daemon->tls ? config->redirect_port : 0,
+							  .tls = daemon->tls,
+							  .http = {.loop = daemon->loop,
+									   .wheel = daemon->wheel,
+									   .trusted = &daemon->trusted,
+									   .forwarded = (ForwardedForm) config->client_address,
+									   .head_timeout_ms = config->request_timeout_s * 1000,
+									   .request = request_options(daemon),
+									   .handshake = handshake_rules(config)}};
 
 	daemon->ws = ws_create(&(WsOptions){.loop = daemon->loop,
 										.sessions = daemon->sessions,

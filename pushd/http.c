@@ -551,6 +551,7 @@ http_configure(Http *http, const RequestOptions *request, const HandshakeRules *
 	RequestOptions *options = &http->options.request;
 
 	options->allowed_origins = request->allowed_origins;
+	options->hsts_s = request->hsts_s;
 	options->max_body_bytes = request->max_body_bytes;
 	options->max_sync_bytes = request->max_sync_bytes;
 	options->max_attachment_bytes = request->max_attachment_bytes;

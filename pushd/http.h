@@ -51,7 +51,7 @@ typedef struct HttpOptions
 
 Http *http_create(const HttpOptions *options) MUST_CHECK;
 
-/* For requests from now on: the limits and the origins.  The strings are kept. */
+/* For requests from now on: the limits, the origins and HSTS.  The strings are kept. */
 void http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake);
 
 /* Drops all connections; the memory of each goes when libuv has closed its handle. */

@@ -33,6 +33,8 @@
 	  "Frames not sent, by reason") \
 	X(FRAMES_DROPPED_EPHEMERAL, COUNTER, "parley_frames_dropped_total", "reason=\"ephemeral\"", \
 	  "") \
+	X(FRAMES_DROPPED_SLOW, COUNTER, "parley_frames_dropped_total", "reason=\"slow_consumer\"", "") \
+	X(FRAMES_DROPPED_CLOSED, COUNTER, "parley_frames_dropped_total", "reason=\"closed\"", "") \
 	X(OUTBOX_BYTES, GAUGE, "parley_outbox_bytes", "", "Bytes that wait for slow clients") \
 	X(REFUSED_FULL, COUNTER, "parley_refused_total", "reason=\"full\"", \
 	  "Connections and logins refused, by reason") \

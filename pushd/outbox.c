@@ -107,9 +107,12 @@ gaps_queue(Outbox *outbox)
 static OutboxResult
 overflow(Outbox *outbox, const Event *event)
 {
-	metric_add(METRIC_FRAMES_DROPPED, 1);
 	if (event->kind == EVENT_KIND_REPLY || (event->conversation_id && !gap_note(outbox, event)))
+	{
+		metric_add(METRIC_FRAMES_DROPPED_SLOW, 1);
 		return OUTBOX_FULL;
+	}
+	metric_add(METRIC_FRAMES_DROPPED, 1);
 	outbox->overflowed = true;
 	return OUTBOX_DROPPED;
 }
@@ -160,6 +163,7 @@ outbox_next(Outbox *outbox, Event *joint)
 void
 outbox_clear(Outbox *outbox)
 {
+	metric_add(METRIC_FRAMES_DROPPED_CLOSED, (int64_t) outbox->count);
 	queue_release(outbox);
 	gaps_forget(outbox);
 }

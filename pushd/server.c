@@ -179,7 +179,12 @@ server_listen(Server *server, Buffer *why)
 void
 server_configure(Server *server, const RequestOptions *request, const HandshakeRules *handshake)
 {
+	RequestOptions plain = *request;
+
 	http_configure(server->http, request, handshake);
+	plain.hsts_s = 0;
+	if (server->redirect)
+		http_configure(server->redirect, &plain, handshake);
 }
 
 int

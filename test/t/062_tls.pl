@@ -29,9 +29,11 @@ sub free_port
 }
 
 make_certificate('first');
+path("$folder/pushd.conf")->spurt('');
 my $redirect = free_port();
 my $parley   = Parley->start(
 	flags => {
+		'config'        => "$folder/pushd.conf",
 		'tls-cert'      => "$folder/cert.pem",
 		'tls-key'       => "$folder/key.pem",
 		'redirect-port' => $redirect,
@@ -166,6 +168,18 @@ subtest 'certificates' => sub {
 	await(sub { $parley->log =~ /the certificate stays as it was: certificate/ }, 'a bad file is named');
 	is subject(), 'second', 'and the old one served on';
 	path("$folder/kept.pem")->copy_to("$folder/cert.pem");
+};
+
+subtest 'settings' => sub {
+	path("$folder/pushd.conf")->spurt("hsts-s = 3600\nallowed-origins = https://a.example\n");
+	kill HUP => $parley->pid;
+	await(sub { ask(GET => '/livez')->{head} =~ /^strict-transport-security: max-age=3600\r?$/im }, 'HSTS as it is now');
+	my $plain = bless { socket => IO::Socket::INET->new("127.0.0.1:$redirect"), in => '', ended => 0 }, 'Parley::Raw';
+	$plain->{socket}->blocking(0);
+	my $answer = $plain->write("GET / HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n")->answer;
+	is $answer->{status}, 308, 'plain HTTP is redirected as before';
+	like $answer->{head}, qr/^access-control-allow-origin: https:\/\/a\.example\r?$/im, 'with the origins of now';
+	unlike $answer->{head}, qr/^strict-transport-security/im, 'and without HSTS';
 };
 
 subtest 'the end' => sub {

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <libwebsockets.h>
 
@@ -115,12 +116,14 @@ end_soon(Connection *connection)
 	loop_task_post(connection->ws->options.loop, &connection->ws->end_task);
 }
 
+/* What it has not taken by now is not waited for, as libwebsockets would. */
 static void
 transport_abort(void *socket)
 {
 	Connection *connection = socket;
 
 	connection->broken = true;
+	(void) shutdown(lws_get_socket_fd(connection->wsi), SHUT_RDWR);
 	end_soon(connection);
 }
 

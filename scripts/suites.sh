@@ -2,7 +2,7 @@
 # suites.sh [SUITE...]: runs the test suites in the tree that it stands in, as an ordinary
 # user, and counts.  check.sh prepares that tree.
 #
-# Those that take long run only when they are named: memcheck and undefined.
+# Those that take long run only when they are named: memcheck, undefined and sanitized.
 #
 # A suite is a function; what it prints is kept, and the lines in it that report a test
 # are counted: TAP, or pg_regress before 16.  A suite that fails without such a line, or
@@ -13,7 +13,7 @@
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
 time_limit=900 # seconds, for one suite
-patient_suites="memcheck" # four times as long
+patient_suites="memcheck sanitized" # four times as long
 passed_line='^ok |^(test|    ).* \.\.\. ok '
 failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
 work=${TMPDIR:?}/check
@@ -168,13 +168,33 @@ suite_isolation()
 		{ show "$work/isolation/regression.diffs"; return 1; }
 }
 
-# Every cluster that a TAP test makes gets TEMP_CONFIG.
+# tap PLACE DAEMON: every cluster that a TAP test makes gets TEMP_CONFIG.
+tap()
+{
+	PATH=$pg_bin:$PATH TESTDIR=$work/$1 TESTDATADIR=$work/$1 TESTLOGDIR=$work/$1/log \
+		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
+		PARLEY_STAGE=$stage PARLEY_PUSHD=$2 PARLEY_WEB_ROOT=$PWD/web/dist \
+		prove --verbose --merge -I "$pgxs/src/test/perl" test/t/*.pl
+}
+
 suite_tap()
 {
-	PATH=$pg_bin:$PATH TESTDIR=$work/tap TESTDATADIR=$work/tap TESTLOGDIR=$work/tap/log \
-		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
-		PARLEY_STAGE=$stage PARLEY_PUSHD=$PWD/pushd/parley-pushd PARLEY_WEB_ROOT=$PWD/web/dist \
-		prove --verbose --merge -I "$pgxs/src/test/perl" test/t/*.pl
+	tap tap "$PWD/pushd/parley-pushd"
+}
+
+# The same with the daemon under AddressSanitizer and UBSan, leaks included.
+suite_sanitized()
+{
+	local status=0 found=$work/sanitized/found
+
+	mkdir -p "$found"
+	make -s -j "$(nproc)" -C pushd "PG_CONFIG=$pg_config" SANITIZE=address,undefined || return
+	PARLEY_TEST_PATIENCE=120 ASAN_OPTIONS=log_path=$found/report \
+		UBSAN_OPTIONS=print_stacktrace=1:log_path=$found/report \
+		tap sanitized "$PWD/pushd/build-address-undefined/parley-pushd" || status=1
+	find "$found" -type f -exec head -n 60 {} +
+	step "the sanitizers find nothing" test -z "$(find "$found" -type f)"
+	return $status
 }
 
 suite_web()
@@ -251,7 +271,7 @@ show()
 
 prepare()
 {
-	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck}
+	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck,sanitized}
 	staged_settings "$stage" >"$work/preloaded.conf"
 	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
 	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"

@@ -146,6 +146,15 @@ static const Key keys[] = {
 };
 /* clang-format on */
 
+static const struct
+{
+	const char *name;
+	Command command;
+	const char *help;
+} commands[] = {
+	{"doctor", COMMAND_DOCTOR, "say what is wrong with settings, server and database, and end"},
+};
+
 enum
 {
 	KEY_COUNT = lengthof(keys),
@@ -318,13 +327,29 @@ static void
 write_help(Buffer *output)
 {
 	buffer_append_string(output, "parley-pushd carries the chat of pg_parley to browsers.\n\n"
-								 "Usage: parley-pushd [--key value]...\n\n");
+								 "Usage: parley-pushd [command] [--key value]...\n\n");
+	for (size_t i = 0; i < lengthof(commands); i++)
+		buffer_printf(output, "  %-36s %s\n", commands[i].name, commands[i].help);
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		write_help_line(output, &keys[i]);
 	buffer_append_string(output,
 						 "  --help, --version\n\n"
 						 "[default], * SIGHUP reloads it.  A flag wins over the environment\n"
 						 "(PARLEY_LISTEN_PORT for listen-port), which wins over the file.");
+}
+
+/* Whether the first argument is a command; flags follow it. */
+static bool
+read_command(Config *config, int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < lengthof(commands); i++)
+	{
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		config->command = commands[i].command;
+		return true;
+	}
+	return false;
 }
 
 /* What getopt stumbled over, without a value that may follow: it may be secret. */
@@ -539,6 +564,11 @@ config_parse(Config *config, int argc, char **argv, char **environment, Buffer *
 	bool answered = false;
 
 	set_defaults(config);
+	if (read_command(config, argc, argv))
+	{
+		argc--;
+		argv++;
+	}
 	if (!read_flags(argc, argv, given, &answered, output))
 		return CONFIG_INVALID;
 	if (answered)

@@ -15,13 +15,21 @@
 #include "log.h"
 #include "util.h"
 
+/* What to do: the first argument, when it is no flag. */
+typedef enum Command
+{
+	COMMAND_SERVE, /* without one */
+	COMMAND_DOCTOR
+} Command;
+
 /*
- * One field per key.  Strings are never NULL (empty when not set) and belong to
+ * One field per key, and the command.  Strings are never NULL (empty when not set) and belong to
  * the Config; config_reload() may free those of reloadable keys, so keep no
  * pointer to them across it.
  */
 typedef struct Config
 {
+	Command command;
 	char *config_file;
 	char *listen_address;
 	int64_t listen_port; /* 0: any free port */

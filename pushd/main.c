@@ -16,6 +16,7 @@
 #include "canary.h"
 #include "catchup.h"
 #include "config.h"
+#include "doctor.h"
 #include "exchange.h"
 #include "feed.h"
 #include "hub.h"
@@ -647,7 +648,10 @@ main(int argc, char **argv)
 		log_set_format((LogFormat) daemon.config.log_format);
 		signal(SIGPIPE, SIG_IGN);
 		set_file_limit();
-		status = run(&daemon);
+		if (daemon.config.command == COMMAND_DOCTOR)
+			status = doctor_run(&daemon.config) ? EXIT_SUCCESS : EXIT_FAILURE;
+		else
+			status = run(&daemon);
 	}
 	config_free(&daemon.config);
 	return status;

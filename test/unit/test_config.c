@@ -66,6 +66,19 @@ test_defaults(void)
 }
 
 static void
+test_command(void)
+{
+	is_number(parse(NULL, NULL), CONFIG_OK, "no command");
+	is_number(config.command, COMMAND_SERVE, "serves");
+	is_number(parse(FLAGS("doctor", "--listen-port=7"), NULL), CONFIG_OK, "a command and a flag");
+	is_number(config.command, COMMAND_DOCTOR, "the command");
+	is_number(config.listen_port, 7, "and the flag");
+	refuses(FLAGS("doktor"), "doktor: unexpected argument (try --help)");
+	refuses(FLAGS("--listen-port=7", "doctor"), "doctor: unexpected argument (try --help)");
+	refuses(FLAGS("doctor", "doctor"), "doctor: unexpected argument (try --help)");
+}
+
+static void
 test_precedence(void)
 {
 	const char *path = write_file("# comment\n\n listen-port = 1111 \nlog-level=debug\r\n"
@@ -167,6 +180,7 @@ int
 main(void)
 {
 	test_defaults();
+	test_command();
 	test_precedence();
 	test_refusals();
 	test_file_refusals();

@@ -1,0 +1,85 @@
+# What deploy/ and doc/operations.md say, against the daemon: settings and metrics exist, every
+# setting is documented, and files are what their own programs take (where those are installed).
+use FindBin;
+use lib "$FindBin::Bin/../perl";
+use Mojo::Base -strict, -signatures;
+
+use Mojo::File qw(path);
+use Mojo::JSON qw(decode_json);
+use Test::More;
+
+use Parley;
+
+my $top    = path($FindBin::Bin)->dirname->dirname;
+my $deploy = $top->child('deploy');
+my $folder = PostgreSQL::Test::Utils::tempdir();
+my $binary = Parley::pushd_binary();
+my $help   = qx("$binary" --help);
+my %known  = map { $_ => 1 } $help =~ /^  --([a-z0-9-]+) [^ ]/mg;
+
+sub installed ($program) { return grep { -x "$_/$program" } split /:/, "$ENV{PATH}:/usr/sbin:/sbin" }
+
+my $parley = Parley->start(flags => { 'metrics-access' => '127.0.0.0/8' });
+
+subtest 'the example of settings' => sub {
+	# The settings that are not made, too; a file that is not there is a matter of the doctor's.
+	my $all = path("$folder/all.conf");
+	open(my $out, '>', $all) or die "$all: $!";
+	print {$out} $deploy->child('parley-pushd.conf')->slurp =~ s/^#(?=[a-z])//gmr;
+	close $out;
+	for my $file ($deploy->child('parley-pushd.conf'), $all)
+	{
+		my $text = qx("$binary" doctor --config "$file" --database "@{[$parley->pushd_database]}" 2>&1);
+		like $text, qr/^ok database: answers/m, "all of $file is taken" or diag $text;
+	}
+};
+
+subtest 'the dashboard' => sub {
+	my $metrics   = $parley->call(GET => 'root:/metrics')->body;
+	my %has       = map { $_ => 1 } $metrics =~ /^# TYPE (\w+)/mg;
+	my $dashboard = decode_json($deploy->child('grafana-dashboard.json')->slurp);
+	my @names = map { $_->{expr} =~ /\b((?:parley|process)_\w+)/g } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
+	cmp_ok scalar(@names), '>', 20, 'names metrics';
+	is_deeply [ grep { !$has{ s/_bucket$//r } } @names ], [], 'all of which there are';
+};
+
+subtest 'doc/operations.md' => sub {
+	my ($section)  = $top->child('doc/operations.md')->slurp =~ /^## Settings$(.*?)^## /ms;
+	my %documented = map { $_ => 1 } $section =~ /^\| `([a-z0-9-]+)` \|/mg;
+	cmp_ok scalar(keys %known), '>', 30, '--help lists settings';
+	is_deeply [ sort keys %documented ], [ sort keys %known ], 'it has exactly the settings of --help';
+};
+
+subtest 'the units' => sub {
+	plan skip_all => 'no systemd-analyze' if !installed('systemd-analyze');
+	for my $unit ('parley-pushd.service', 'parley-pushd@.service')
+	{
+		my $copy = path($folder, $unit);
+		open(my $out, '>', $copy) or die "$copy: $!";
+		print {$out} $deploy->child($unit)->slurp =~ s{/usr/bin/parley-pushd}{$binary}r =~ s/^User=.*\n//mr;
+		close $out;
+		my $said = qx(systemd-analyze verify "$copy" 2>&1);
+		is join('', grep { /\Q$folder\E|parley-pushd/ } split /^/, $said), '', "$unit is taken";
+	}
+};
+
+subtest 'haproxy.cfg' => sub {
+	plan skip_all => 'no haproxy' if !installed('haproxy');
+	my $copy = path("$folder/haproxy.cfg");
+	open(my $out, '>', $copy) or die "$copy: $!";
+	print {$out} $deploy->child('haproxy.cfg')->slurp =~ s/^\tbind :443 .*\n//mr;
+	close $out;
+	is system('haproxy', '-q', '-c', '-f', $copy), 0, 'is taken';
+};
+
+subtest 'nginx.conf' => sub {
+	plan skip_all => 'no nginx' if !installed('nginx');
+	my $copy = path("$folder/nginx.conf");
+	open(my $out, '>', $copy) or die "$copy: $!";
+	print {$out} "pid $folder/nginx.pid;\nevents {}\nhttp {\n",
+	  $deploy->child('nginx.conf')->slurp =~ s/^\tssl_certificate.*\n//gmr =~ s/ 443 ssl;/ 8443;/r, "}\n";
+	close $out;
+	is system('nginx', '-q', '-t', '-c', $copy), 0, 'is taken';
+};
+
+done_testing;

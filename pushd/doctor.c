@@ -320,18 +320,20 @@ probe_connections(Doctor *doctor, const Check *check)
 	free(number);
 }
 
-/* What chat.health() finds and without which the daemon does not serve; the rest warns. */
-static Verdict
-health_severity(const char *name)
-{
-	static const char *const fatal[] = {
-		"encoding",			 "wal_level",	"output_plugin_libraries",
-		"replication_slots", "wal_senders", "signing_key"};
+/* What chat.health() may find: without these nobody is served … */
+static const char *const vital[] = {"encoding", "signing_key"};
 
-	for (size_t i = 0; i < lengthof(fatal); i++)
-		if (strcmp(name, fatal[i]) == 0)
-			return VERDICT_FAIL;
-	return VERDICT_WARN;
+/* … without these from the tables only (tablefeed.h); the rest warns, too. */
+static const char *const of_the_feed[] = {"wal_level", "output_plugin_libraries",
+										  "replication_slots", "wal_senders"};
+
+static bool
+is_among(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Its rows under their own names. */
@@ -340,6 +342,7 @@ probe_health(Doctor *doctor, const Check *check)
 {
 	PGresult *result =
 		PQexec(doctor->conn, "SELECT \"check\", ok, problem, remedy FROM chat.health()");
+	bool feed_is_possible = true;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		tell_error(doctor, check, result);
@@ -350,11 +353,16 @@ probe_health(Doctor *doctor, const Check *check)
 		if (PQgetvalue(result, row, 1)[0] == 't')
 			tell(doctor, VERDICT_OK, name, check->good, NULL);
 		else
-			tell(doctor, health_severity(name), name, PQgetvalue(result, row, 2),
+		{
+			bool fails = is_among(name, vital, lengthof(vital));
+
+			tell(doctor, fails ? VERDICT_FAIL : VERDICT_WARN, name, PQgetvalue(result, row, 2),
 				 PQgetvalue(result, row, 3));
+			feed_is_possible &= !is_among(name, of_the_feed, lengthof(of_the_feed));
+		}
 	}
 	PQclear(result);
-	if (doctor->failures == 0)
+	if (feed_is_possible && doctor->failures == 0)
 		doctor->stage = check->gives;
 }
 

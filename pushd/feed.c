@@ -20,7 +20,6 @@
 typedef struct KeptChunk
 {
 	ListNode node;
-	uint64_t poll; /* let through when this one is answered */
 	ParleyChunk chunk;
 	size_t length;
 	uint8_t events[];
@@ -112,7 +111,7 @@ drop_kept(Feed *feed)
 }
 
 static void
-let_through(Feed *feed, uint64_t answered_poll)
+let_through(Feed *feed)
 {
 	ListNode *first;
 
@@ -120,8 +119,6 @@ let_through(Feed *feed, uint64_t answered_poll)
 	{
 		KeptChunk *kept = list_entry(first, KeptChunk, node);
 
-		if (kept->poll > answered_poll)
-			return;
 		list_remove(first);
 		feed->kept_bytes -= kept->length;
 		pass_on(feed, &kept->chunk, kept->events, kept->length, true);
@@ -136,7 +133,6 @@ keep(Feed *feed, const ParleyChunk *chunk, const uint8_t *events, size_t length)
 
 	kept->chunk = *chunk;
 	kept->length = length;
-	kept->poll = tablefeed_hurry(feed->table);
 	memcpy(kept->events, events, length);
 	list_init(&kept->node);
 	list_push_back(&feed->kept, &kept->node);
@@ -178,7 +174,7 @@ use_wal(Feed *feed)
 	tablefeed_stop(feed->table);
 	/* Memberships that a snapshot from before does not know may have been told by polls only. */
 	hub_distrust_snapshots(feed->options.hub);
-	let_through(feed, UINT64_MAX);
+	let_through(feed);
 	log_info("feed: from the WAL, slot %s", walfeed_slot_name(feed->wal));
 	set_source(feed, FEED_WAL);
 }
@@ -204,13 +200,10 @@ on_poll(void *arg, const TablePoll *poll)
 	}
 	if (feed->source != FEED_SETTLING || poll->number < feed->settling_poll || !poll->complete)
 		return;
-	let_through(feed, poll->number);
 	if (feed->horizon == 0)
 		feed->horizon = poll->next_xid;
 	if (poll->snapshot_xmin >= feed->horizon)
 		use_wal(feed);
-	else
-		(void) tablefeed_hurry(feed->table);
 }
 
 /* Where the WAL streams meanwhile, that is enough. */

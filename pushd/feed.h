@@ -13,11 +13,10 @@
  *
  * From the tables to the WAL.  A new slot brings what commits after its beginning, but a
  * transaction that committed before may become visible later than that.  So while
- * SETTLING the polls go on, and what streams in is kept: a transaction is let through
- * when a poll that began after it came has been answered, for then nothing older of its
- * conversations is missing (they were locked).  What a poll has told already is dropped by
- * number and version.  When all transactions that had begun before the stream are seen
- * to have ended, nothing is missing any more and the polls end.
+ * SETTLING the polls go on, and what streams in is kept.  When a poll sees that all
+ * transactions which had begun before the stream have ended, it has told all of them.  It is
+ * the last one: what was kept follows, but for what has been told, by number and version.
+ * Nothing is let through before, for a poll after it could tell it again.
  */
 #ifndef PARLEY_FEED_H
 #define PARLEY_FEED_H

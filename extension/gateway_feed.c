@@ -342,7 +342,10 @@ AddChange(FeedItem *item, Change *change, char changed)
 	AddEvent(item, &feed_tables[FEED_MESSAGE], change);
 }
 
-/* One that was said and taken back since is told as both. */
+/*
+ * One that has changed since it was said is told as both: who knows the message from a
+ * snapshot that is older than the change leaves the first out, but not the second.
+ */
 static void
 FindSaid(Poll *poll, const Position *position, FeedItems *said)
 {
@@ -361,8 +364,8 @@ FindSaid(Poll *poll, const Position *position, FeedItems *said)
 		item->seq = SpiGetInt64(row, MESSAGE_SEQ + 1);
 		item->ver = SpiGetInt64(row, MESSAGE_VER + 1);
 		AddEvent(item, table, &change);
-		if (IsDeleted(row))
-			AddChange(item, &change, 'd');
+		if (item->ver > 0)
+			AddChange(item, &change, IsDeleted(row) ? 'd' : 'e');
 	}
 	said->cut = rows == MESSAGES_MAX;
 }
@@ -578,15 +581,16 @@ TellUnseen(Poll *poll, const FeedTable *table, const FeedCursor *since, uint64 r
 	}
 }
 
+/* The account first: sockets are told of what comes first. */
 static void
 TellEnds(Poll *poll)
 {
 	const NullableDatum *floor = SpiArgs(SpiDatum(TimestampTzGetDatum(poll->since.floor), false));
 
-	TellUnseen(poll, &feed_tables[FEED_SESSION], &poll->since, SpiRun(&find_ended, floor),
-			   SESSION_ENDED_AT + 2);
 	TellUnseen(poll, &feed_tables[FEED_ACCOUNT], &poll->since, SpiRun(&find_closed, floor),
 			   ACCOUNT_CLOSED_AT + 2);
+	TellUnseen(poll, &feed_tables[FEED_SESSION], &poll->since, SpiRun(&find_ended, floor),
+			   SESSION_ENDED_AT + 2);
 }
 
 /* How old, in transactions, a row may be that the cursor has not seen. */

@@ -4,6 +4,8 @@ import { randomUUID } from "node:crypto";
 
 /** So long it waits, at most, before it connects again. */
 const PAUSE_MS = 300;
+/** A connection that is cut during the handshake may never say that it is closed. */
+const WELCOME_MS = 5000;
 
 export class PlainClient {
   messages = new Map();
@@ -38,6 +40,12 @@ export class PlainClient {
 
   #connect() {
     const socket = (this.#socket = new WebSocket(`${this.url}/ws`, "chat.v1"));
+    const overdue = setTimeout(() => {
+      if (this.#live || socket !== this.#socket) return;
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+      this.#again();
+    }, WELCOME_MS);
     socket.onopen = () => {
       this.#say({ type: "auth", token: this.token });
       this.#sync([...this.#rooms.keys()], false);
@@ -46,12 +54,17 @@ export class PlainClient {
       for (const line of data.split("\n").filter(Boolean)) this.#take(JSON.parse(line));
     };
     socket.onclose = ({ code }) => {
-      this.#live = false;
-      this.#syncs.clear();
+      clearTimeout(overdue);
       if (code >= 4500) this.complaints.push(`closed with ${code}`);
-      else if (!this.#closed) setTimeout(() => this.#connect(), Math.random() * PAUSE_MS);
+      else this.#again();
     };
     socket.onerror = () => {};
+  }
+
+  #again() {
+    this.#live = false;
+    this.#syncs.clear();
+    if (!this.#closed) setTimeout(() => this.#connect(), Math.random() * PAUSE_MS);
   }
 
   #say(frame) {

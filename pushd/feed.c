@@ -368,13 +368,15 @@ feed_describe(const Feed *feed, Buffer *json)
 				  walfeed_state_name(walfeed_state(feed->wal)));
 	if (streams)
 		buffer_printf(json, ",\"slot\":\"%s\"", walfeed_slot_name(feed->wal));
+	else
+		buffer_append_string(json, ",\"slot\":null");
+	buffer_append_string(json, ",\"reason\":");
 	if (!streams && feed->blockers)
-		buffer_printf(json, ",\"reason\":\"feed degraded, waiting for pid %s\"", feed->blockers);
+		buffer_printf(json, "\"feed degraded, waiting for pid %s\"", feed->blockers);
 	else if (feed->why[0] != '\0')
-	{
-		buffer_append_string(json, ",\"reason\":");
 		buffer_append_json(json, feed->why, strlen(feed->why));
-	}
+	else
+		buffer_append_string(json, "null");
 }
 
 uint64_t

@@ -110,6 +110,7 @@ static const ShapeMember members[] = {
 	{"health", "status", "text"},
 	{"readiness", "status", "text"}, {"readiness", "feed", "text"},
 	{"readiness", "feed_state", "text"}, {"readiness", "pool_connections", "int"},
+	{"readiness", "slot", "text?"}, {"readiness", "reason", "text?"},
 	{"readiness", "reasons", "[text]"}, {"readiness", "canary", "json"},
 
 	{"problem", "type", "text"}, {"problem", "title", "text"}, {"problem", "status", "int"},

@@ -549,11 +549,9 @@ static SpiQuery find_closed = {
 	.read_only = true,
 };
 
-/* An account that was just made has a young row too, but has not changed. */
 static SpiQuery find_profiles = {
-	.sql = ACCOUNT_ROW "WHERE id = ANY ($1) AND closed_at IS NULL AND age(xmin) <= $2 "
-					   "AND created_at < $3",
-	.argtypes = {INT8ARRAYOID, INT4OID, TIMESTAMPTZOID},
+	.sql = ACCOUNT_ROW "WHERE profile_changed_at >= $1 AND closed_at IS NULL",
+	.argtypes = {TIMESTAMPTZOID},
 	.read_only = true,
 };
 
@@ -627,8 +625,7 @@ static void
 TellProfiles(Poll *poll, const FeedCursor *since)
 {
 	uint64 rows =
-		SpiRun(&find_profiles, SpiArgs(poll->fcinfo->args[ARG_ACCOUNT_IDS], AgeOf(since),
-									   SpiDatum(TimestampTzGetDatum(since->floor), false)));
+		SpiRun(&find_profiles, SpiArgs(SpiDatum(TimestampTzGetDatum(since->floor), false)));
 
 	TellUnseen(poll, &feed_tables[FEED_ACCOUNT], since, rows, ACCOUNT_CLOSED_AT + 2);
 }

@@ -4,8 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "argument.h"
 #include "errors.h"
@@ -19,6 +25,7 @@
 
 PG_FUNCTION_INFO_V1(chat_profile);
 PG_FUNCTION_INFO_V1(chat_update_profile);
+PG_FUNCTION_INFO_V1(chat_stamp_profile);
 PG_FUNCTION_INFO_V1(chat_user_status);
 
 /* ---- what may stand in a profile ---------------------------------------- */
@@ -124,6 +131,28 @@ chat_update_profile(PG_FUNCTION_ARGS)
 	WakeGateways();
 	SpiEnd();
 	return SpiReturnValue(fcinfo, &show_profile, SpiArgs(SpiInt64(account_id)));
+}
+
+/* A trigger, so that an owner's UPDATE by hand is told as well. */
+Datum
+chat_stamp_profile(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc description;
+	int column;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("chat.stamp_profile() is a trigger")));
+	description = RelationGetDescr(trigger->tg_relation);
+	column = SPI_fnumber(description, "profile_changed_at");
+	if (column <= 0 || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("chat.stamp_profile() is a trigger of chat.account, before UPDATE")));
+	return PointerGetDatum(heap_modify_tuple_by_cols(
+		trigger->tg_newtuple, description, 1, &column,
+		(Datum[]){TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())}, (bool[]){false}));
 }
 
 /* ---- others ------------------------------------------------------------- */

@@ -10,16 +10,20 @@ CREATE TABLE chat.account (
 	first_name   text CHECK (octet_length(first_name) BETWEEN 1 AND 400),
 	last_name    text CHECK (octet_length(last_name) BETWEEN 1 AND 400),
 	created_at   timestamptz NOT NULL DEFAULT now(),
-	closed_at    timestamptz
+	closed_at    timestamptz,
+	profile_changed_at timestamptz
 );
 COMMENT ON TABLE chat.account IS 'A person: profile only, no secret';
 COMMENT ON COLUMN chat.account.username IS 'Never changes: messages carry it';
+COMMENT ON COLUMN chat.account.profile_changed_at IS 'When what others see of it last changed';
 
 -- text_pattern_ops serves equality and the prefix search of search_users() alike.
 CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username) text_pattern_ops);
 CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email));
--- Finds who has just gone, for chat.gateway_feed().
+-- Find who has just gone and whose profile has just changed, for chat.gateway_feed().
 CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX account_profile_changed_idx ON chat.account (profile_changed_at)
+	WHERE profile_changed_at IS NOT NULL;
 CREATE INDEX account_display_name_idx ON chat.account (lower(display_name) text_pattern_ops);
 
 CREATE TABLE chat.account_secret (

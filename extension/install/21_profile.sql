@@ -27,6 +27,14 @@ CREATE FUNCTION chat.update_profile(display_name text DEFAULT NULL, bio text DEF
 COMMENT ON FUNCTION chat.update_profile(text, text, text, text, text) IS
 	'Changes the caller''s profile: NULL leaves a value, an empty string takes it away';
 
+CREATE FUNCTION chat.stamp_profile() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'chat_stamp_profile'
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.stamp_profile() IS 'Notes when what others see of an account changes';
+
+CREATE TRIGGER stamp_profile BEFORE UPDATE OF display_name, avatar_url, bio ON chat.account
+	FOR EACH ROW EXECUTE FUNCTION chat.stamp_profile();
+
 CREATE FUNCTION chat.user_status(account_id bigint) RETURNS chat.status_info
 	AS 'MODULE_PATHNAME', 'chat_user_status'
 	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
@@ -34,7 +42,8 @@ CREATE FUNCTION chat.user_status(account_id bigint) RETURNS chat.status_info
 COMMENT ON FUNCTION chat.user_status(bigint) IS 'Whether an account is online, and when it was last';
 
 REVOKE ALL ON FUNCTION
-	chat.profile(), chat.update_profile(text, text, text, text, text), chat.user_status(bigint)
+	chat.profile(), chat.update_profile(text, text, text, text, text), chat.stamp_profile(),
+	chat.user_status(bigint)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	chat.profile(), chat.update_profile(text, text, text, text, text), chat.user_status(bigint)

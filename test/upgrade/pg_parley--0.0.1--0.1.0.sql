@@ -3,6 +3,10 @@
 -- What has changed in the rooms that 0.0.1 had comes before them.
 
 CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
+ALTER TABLE chat.account ADD COLUMN profile_changed_at timestamptz;
+COMMENT ON COLUMN chat.account.profile_changed_at IS 'When what others see of it last changed';
+CREATE INDEX account_profile_changed_idx ON chat.account (profile_changed_at)
+	WHERE profile_changed_at IS NOT NULL;
 CREATE INDEX session_ended_idx ON chat.session (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Presence has another form.  Nobody counts as online until a gateway says so again.
@@ -45,5 +49,14 @@ COMMENT ON FUNCTION chat.change_email(text, text) IS
 	'Replaces the caller''s e-mail address; a wrong password is an answer';
 REVOKE ALL ON FUNCTION chat.change_email(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chat.change_email(text, text) TO chat_user;
+
+CREATE FUNCTION chat.stamp_profile() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'chat_stamp_profile'
+	LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.stamp_profile() IS 'Notes when what others see of an account changes';
+
+CREATE TRIGGER stamp_profile BEFORE UPDATE OF display_name, avatar_url, bio ON chat.account
+	FOR EACH ROW EXECUTE FUNCTION chat.stamp_profile();
+REVOKE ALL ON FUNCTION chat.stamp_profile() FROM PUBLIC;
 
 @install [4-9]*.sql

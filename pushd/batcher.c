@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "metrics.h"
 #include "pgarray.h"
+#include "pgproblem.h"
 
 #define BATCH_ITEMS 1000
 #define BATCH_BYTES (1024 * 1024)
@@ -62,8 +62,16 @@ enum
 	ARRAYS
 };
 
+enum
+{
+	COLUMN_ITEM,
+	COLUMN_SEQ,
+	COLUMN_CREATED_AT,
+	COLUMN_ERROR
+};
+
 static const PgStatement send_batch = {"send_batch",
-									   "SELECT item, seq, to_json(created_at), repeated, error"
+									   "SELECT item, seq, to_json(created_at), error"
 									   " FROM chat.send_batch($1, $2, $3, $4, $5, false)",
 									   ARRAYS};
 
@@ -77,9 +85,9 @@ item_free(Item *item)
 }
 
 static void
-answer_problem(Item *item, ProblemId id, const char *message)
+answer_refusal(Item *item, ProblemId id)
 {
-	session_problem(item->session, id, item->id, message);
+	session_problem(item->session, id, item->id, problem_get(id)->title);
 	item_free(item);
 }
 
@@ -101,12 +109,12 @@ answer_ack(Item *item, const char *seq, const char *created_at)
 }
 
 static void
-answer_all(Batcher *batcher, ProblemId id, const char *message)
+answer_all(Batcher *batcher, ProblemId id)
 {
 	ListNode *node;
 
 	while ((node = list_first(&batcher->in_flight)))
-		answer_problem(list_entry(node, Item, node), id, message);
+		answer_refusal(list_entry(node, Item, node), id);
 }
 
 /* ---- conversations that somebody else holds ----------------------------- */
@@ -154,14 +162,14 @@ on_retry(TimerEntry *entry)
 /* ---- answers ------------------------------------------------------------ */
 
 static void
-answer_refusal(Batcher *batcher, Item *item, ProblemId id)
+hold_or_refuse(Batcher *batcher, Item *item, ProblemId id)
 {
 	if (id == PROBLEM_CONVERSATION_BUSY && item->held_since_ms == 0)
 		item->held_since_ms = clock_ms();
 	if (id == PROBLEM_CONVERSATION_BUSY && clock_ms() - item->held_since_ms < HELD_MAX_MS)
 		hold(batcher, item);
 	else
-		answer_problem(item, id, problem_get(id)->title);
+		answer_refusal(item, id);
 }
 
 /* Row `row` is about input item 1, 2, 3 …; sparse or disordered rows are an error. */
@@ -172,18 +180,18 @@ answer_rows(Batcher *batcher, const PgReply *reply)
 	{
 		ListNode *node = list_first(&batcher->in_flight);
 
-		if (!node || pgreply_int64(reply, row, 0, 0) != row + 1)
+		if (!node || pgreply_int64(reply, row, COLUMN_ITEM, 0) != row + 1)
 			break;
-		if (pgreply_is_null(reply, row, 4))
+		if (pgreply_is_null(reply, row, COLUMN_ERROR))
 		{
-			answer_ack(list_entry(node, Item, node), pgreply_value(reply, row, 1),
-					   pgreply_value(reply, row, 2));
+			answer_ack(list_entry(node, Item, node), pgreply_value(reply, row, COLUMN_SEQ),
+					   pgreply_value(reply, row, COLUMN_CREATED_AT));
 			continue;
 		}
-		answer_refusal(batcher, list_entry(node, Item, node),
-					   problem_of_code(pgreply_value(reply, row, 4)));
+		hold_or_refuse(batcher, list_entry(node, Item, node),
+					   problem_of_code(pgreply_value(reply, row, COLUMN_ERROR)));
 	}
-	answer_all(batcher, PROBLEM_INTERNAL, problem_get(PROBLEM_INTERNAL)->title);
+	answer_all(batcher, PROBLEM_INTERNAL);
 	if (!list_is_empty(&batcher->held))
 		hold_waiting(batcher);
 }
@@ -192,17 +200,12 @@ static void
 on_done(void *arg, const PgReply *reply)
 {
 	Batcher *batcher = arg;
-	ProblemId id = problem_of_sqlstate(pgreply_sqlstate(reply));
 
 	batcher->request = NULL;
 	if (pgreply_ok(reply))
 		answer_rows(batcher, reply);
 	else
-	{
-		log_at(problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, 0, "send_batch: %s %s",
-			   pgreply_sqlstate(reply), pgreply_message(reply));
-		answer_all(batcher, id, problem_get(id)->title);
-	}
+		answer_all(batcher, pgproblem_of(reply, send_batch.name, 0));
 	if (!list_is_empty(&batcher->waiting))
 		loop_task_post(batcher->loop, &batcher->task);
 }
@@ -306,7 +309,7 @@ batcher_free(Batcher *batcher)
 	timer_cancel(&batcher->retry);
 	list_splice_back(&batcher->in_flight, &batcher->waiting);
 	list_splice_back(&batcher->in_flight, &batcher->held);
-	answer_all(batcher, PROBLEM_UNAVAILABLE, problem_get(PROBLEM_UNAVAILABLE)->title);
+	answer_all(batcher, PROBLEM_UNAVAILABLE);
 	map_free(&batcher->held_conversations);
 	free(batcher);
 }

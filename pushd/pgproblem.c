@@ -6,14 +6,22 @@
 
 #include "log.h"
 
+static LogLevel
+level_of(ProblemId id)
+{
+	if (problem_get(id)->status < 500)
+		return LOG_LEVEL_DEBUG;
+	return problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR;
+}
+
 ProblemId
 pgproblem_of(const PgReply *reply, const char *what, uint64_t log_id)
 {
 	ProblemId id =
 		pgreply_ok(reply) ? PROBLEM_INTERNAL : problem_of_sqlstate(pgreply_sqlstate(reply));
 
-	if (id == PROBLEM_INTERNAL)
-		log_error_id(log_id, "%s: %s %s", what, pgreply_sqlstate(reply), pgreply_message(reply));
+	log_at(level_of(id), log_id, "%s: %s %s", what, pgreply_sqlstate(reply),
+		   pgreply_message(reply));
 	return id;
 }
 

@@ -9,7 +9,7 @@
 
 #include "answer.h"
 #include "caller.h"
-#include "log.h"
+#include "pgproblem.h"
 
 static const PgStatement authenticate = {"authenticate", "SELECT chat.authenticate($1)", 1};
 
@@ -70,13 +70,9 @@ retry_after_of(const PgReply *reply)
 void
 question_answer_failure(Request *request, const PgReply *reply)
 {
-	const char *sqlstate = pgreply_sqlstate(reply);
-	ProblemId id = problem_of_sqlstate(sqlstate);
+	char *what = xasprintf("request %s, %s", request->name, request->match.route->statement.name);
+	ProblemId id = pgproblem_of(reply, what, request->id);
 
-	if (problem_get(id)->status >= 500)
-		log_at(problem_is_passing(id) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, request->id,
-			   "request %s, %s: %s %s", request->name, request->match.route->statement.name,
-			   sqlstate, pgreply_message(reply));
-	answer_problem(request, id, problem_detail(id, sqlstate, pgreply_message(reply)),
-				   retry_after_of(reply));
+	free(what);
+	answer_problem(request, id, pgproblem_detail(reply, id), retry_after_of(reply));
 }

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "metrics.h"
 #include "pgarray.h"
+#include "pgproblem.h"
 
 #define ROUND_ASKS 500
 #define ROUND_PAIRS 4000
@@ -350,24 +350,11 @@ answer_pair(SyncQuery *query, SyncQuestion *question, ProblemId problem)
 		event_unref(own);
 }
 
-static ProblemId
-judge(const PgReply *reply)
-{
-	ProblemId problem;
-
-	if (pgreply_ok(reply))
-		return NO_PROBLEM;
-	problem = problem_of_sqlstate(pgreply_sqlstate(reply));
-	log_at(problem_is_passing(problem) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, 0, "gateway_sync: %s %s",
-		   pgreply_sqlstate(reply), pgreply_message(reply));
-	return problem;
-}
-
 static void
 on_done(void *arg, const PgReply *reply)
 {
 	SyncQuery *query = arg;
-	ProblemId problem = judge(reply);
+	ProblemId problem = pgreply_ok(reply) ? NO_PROBLEM : pgproblem_of(reply, gateway_sync.name, 0);
 
 	query->request = NULL;
 	for (int row = 0; row < pgreply_rows(reply); row++)

@@ -60,6 +60,14 @@ enum
 	ARRAYS
 };
 
+enum
+{
+	COLUMN_ITEM,
+	COLUMN_READ,
+	COLUMN_DELIVERED,
+	COLUMN_ERROR
+};
+
 static const PgStatement gateway_positions = {
 	"gateway_positions",
 	"SELECT item, read_seq, delivered_seq, error FROM chat.gateway_positions($1, $2, $3, $4)",
@@ -198,16 +206,16 @@ answer_rows(Positions *positions, const PgReply *reply)
 	for (int row = 0; row < pgreply_rows(reply); row++)
 	{
 		ListNode *node = list_first(&positions->in_flight);
-		const char *seqs[POSITION_KINDS] = {pgreply_value(reply, row, 1),
-											pgreply_value(reply, row, 2)};
+		const char *seqs[POSITION_KINDS] = {pgreply_value(reply, row, COLUMN_READ),
+											pgreply_value(reply, row, COLUMN_DELIVERED)};
 
-		if (!node || pgreply_int64(reply, row, 0, 0) != row + 1)
+		if (!node || pgreply_int64(reply, row, COLUMN_ITEM, 0) != row + 1)
 			break;
-		if (pgreply_is_null(reply, row, 3))
+		if (pgreply_is_null(reply, row, COLUMN_ERROR))
 			member_answer(list_entry(node, Member, node), seqs, PROBLEM_COUNT);
 		else
 			member_answer(list_entry(node, Member, node), NULL,
-						  problem_of_code(pgreply_value(reply, row, 3)));
+						  problem_of_code(pgreply_value(reply, row, COLUMN_ERROR)));
 	}
 	answer_all(positions, PROBLEM_INTERNAL);
 }

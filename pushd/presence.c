@@ -36,6 +36,19 @@ enum
 	CHANGE_LARGE
 };
 
+enum
+{
+	BEAT_IS_NEW,
+	BEAT_PEERS,
+	BEAT_EXPIRED
+};
+
+enum
+{
+	COUNT_CONVERSATION,
+	COUNT_ONLINE
+};
+
 static const PgStatement gateway_beat = {
 	"gateway_beat", "SELECT is_new::int, peers, expired FROM chat.gateway_beat($1, $2)", 2};
 static const PgStatement gateway_presence = {"gateway_presence",
@@ -287,8 +300,8 @@ on_counted(void *arg, const PgReply *reply)
 	for (int row = 0; row < pgreply_rows(reply); row++)
 	{
 		BulletinItem item = {.kind = BULLETIN_COUNT,
-							 .conversation_id = pgreply_int64(reply, row, 0, 0),
-							 .online = pgreply_int64(reply, row, 1, 0)};
+							 .conversation_id = pgreply_int64(reply, row, COUNT_CONVERSATION, 0),
+							 .online = pgreply_int64(reply, row, COUNT_ONLINE, 0)};
 
 		publish(presence, &item);
 		exchange_tell(presence->exchange, &item);
@@ -532,12 +545,12 @@ on_beaten(void *arg, const PgReply *reply)
 		log_warn("presence: %s %s", pgreply_sqlstate(reply), pgreply_message(reply));
 		return;
 	}
-	exchange_set_peers(presence->exchange, pgreply_int64(reply, 0, 1, 0));
-	if (presence->registered && pgreply_int64(reply, 0, 0, 0) == 1)
+	exchange_set_peers(presence->exchange, pgreply_int64(reply, 0, BEAT_PEERS, 0));
+	if (presence->registered && pgreply_int64(reply, 0, BEAT_IS_NEW, 0) == 1)
 		tell_all_again(presence);
 	presence->registered = true;
 	loop_task_post(presence->options.loop, &presence->task);
-	if (pgreply_int64(reply, 0, 2, 0) > 0)
+	if (pgreply_int64(reply, 0, BEAT_EXPIRED, 0) > 0)
 		reap(presence);
 }
 

@@ -65,11 +65,11 @@ session_close_of_end(HubEnd why)
 }
 
 void
-session_close_count(SessionClose close)
+session_close_observe(SessionClose close)
 {
 	char labels[64];
 
 	snprintf(labels, sizeof(labels), "reason=\"%s\"",
-			 close < SESSION_CLOSE_COUNT ? closes[close].reason : "client");
+			 close != SESSION_CLOSE_NONE ? closes[close].reason : "client");
 	metric_count(METRIC_FAMILY_CLOSES, labels);
 }

@@ -38,6 +38,8 @@ typedef enum SessionClose
 	SESSION_CLOSE_COUNT
 } SessionClose;
 
+#define SESSION_CLOSE_NONE SESSION_CLOSE_COUNT /* the server does not close it */
+
 int session_close_code(SessionClose close);
 const char *session_close_reason(SessionClose close);
 
@@ -47,7 +49,7 @@ SessionClose session_close_of_problem(ProblemId id);
 /* For what the feed says of an account, a session or a membership. */
 SessionClose session_close_of_end(HubEnd why);
 
-/* One that has gone, for this reason or, SESSION_CLOSE_COUNT, by itself. */
-void session_close_count(SessionClose close);
+/* Counts one that has gone, for this reason or, SESSION_CLOSE_NONE, by itself. */
+void session_close_observe(SessionClose close);
 
 #endif /* PARLEY_CLOSECODE_H */

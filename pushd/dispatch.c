@@ -137,7 +137,7 @@ media_type(const Head *head)
 	return type;
 }
 
-/* What the head says against the request, or PROBLEM_COUNT. */
+/* What the head says against the request, or PROBLEM_NONE. */
 static ProblemId
 check_body(const Request *request)
 {
@@ -148,7 +148,7 @@ check_body(const Request *request)
 	if (head_has_body(head) && request->match.route && route_has_body(request->match.route) &&
 		!span_is(media_type(head), "application/json"))
 		return PROBLEM_UNSUPPORTED_MEDIA_TYPE;
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 /* No route for it: a file, a question about methods, or what is wrong. */
@@ -219,7 +219,7 @@ dispatch_route(Request *request)
 
 	route_find(request->method, buffer_cstring(&request->path), &request->match);
 	problem = check_body(request);
-	if (problem != PROBLEM_COUNT)
+	if (problem != PROBLEM_NONE)
 		answer_problem(request, problem, NULL, 0);
 	else if (!request->match.route)
 		answer_elsewhere(request);

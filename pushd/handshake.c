@@ -70,7 +70,7 @@ text_span(const char *text)
 	return text ? (Span){text, strlen(text)} : (Span){"", 0};
 }
 
-/* The first of these ways counts; what is wrong with it, or PROBLEM_COUNT. */
+/* The first of these ways counts; what is wrong with it, or PROBLEM_NONE. */
 static ProblemId
 read_credential(const Head *head, const char *query, const HandshakeRules *rules,
 				Handshake *handshake)
@@ -84,11 +84,11 @@ read_credential(const Head *head, const char *query, const HandshakeRules *rules
 	take(handshake, CREDENTIAL_TICKET, text_span(query_find(query, "ticket")));
 	take(handshake, CREDENTIAL_TOKEN, text_span(url_token));
 	if (handshake->kind != CREDENTIAL_NONE)
-		return PROBLEM_COUNT;
+		return PROBLEM_NONE;
 	take(handshake, CREDENTIAL_TOKEN, cookie_find(head, COOKIE_TOKEN));
 	if (handshake->kind != CREDENTIAL_NONE && head_find(head, "Origin").length == 0)
 		return PROBLEM_ORIGIN_FORBIDDEN;
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 ProblemId

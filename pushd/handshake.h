@@ -32,7 +32,7 @@ typedef struct HandshakeRules
 bool handshake_scope(const char *path, int64_t *scope);
 
 /*
- * What is wrong with the handshake, or PROBLEM_COUNT.  `query` is of
+ * What is wrong with the handshake, or PROBLEM_NONE.  `query` is of
  * head_decode_target().  An Origin, if there is one, has to be the host itself or in
  * the list; there has to be one when it is a cookie that lets the client in, for any
  * page can make a browser send that.

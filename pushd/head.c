@@ -149,7 +149,7 @@ find_method(Span name)
 	return 0;
 }
 
-/* What is wrong with the line, or PROBLEM_COUNT. */
+/* What is wrong with the line, or PROBLEM_NONE. */
 static ProblemId
 read_request_line(Span line, Head *head)
 {
@@ -167,7 +167,7 @@ read_request_line(Span line, Head *head)
 	if (!is_target(head->target) || (!head->keep_alive && !span_is(version, "HTTP/1.0")))
 		return PROBLEM_BAD_REQUEST;
 	head->method = find_method(method);
-	return head->method ? PROBLEM_COUNT : PROBLEM_METHOD_NOT_ALLOWED;
+	return head->method ? PROBLEM_NONE : PROBLEM_METHOD_NOT_ALLOWED;
 }
 
 /* ---- fields ------------------------------------------------------------- */
@@ -180,7 +180,7 @@ take_host(Head *head, Span value)
 	if (head->has_host)
 		return PROBLEM_BAD_REQUEST;
 	head->has_host = true;
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 static ProblemId
@@ -189,7 +189,7 @@ take_content_length(Head *head, Span value)
 	if (head->content_length >= 0 || head->chunked ||
 		!parse_int64(value.start, value.length, &head->content_length) || head->content_length < 0)
 		return PROBLEM_BAD_REQUEST;
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 /* With a length, or in HTTP/1.0, someone on the way may have seen another end of the
@@ -201,7 +201,7 @@ take_transfer_encoding(Head *head, Span value)
 		!span_is(value, "chunked"))
 		return PROBLEM_BAD_REQUEST;
 	head->chunked = true;
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 static void
@@ -217,21 +217,21 @@ static ProblemId
 take_connection(Head *head, Span value)
 {
 	span_split(value, take_connection_option, head);
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 static ProblemId
 take_upgrade(Head *head, Span value)
 {
 	head->websocket = span_is(value, "websocket");
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 static ProblemId
 take_expect(Head *head, Span value)
 {
 	head->expects_continue = span_is(value, "100-continue");
-	return PROBLEM_COUNT;
+	return PROBLEM_NONE;
 }
 
 static const struct
@@ -263,14 +263,14 @@ static ProblemId
 read_field(Span line, Head *head)
 {
 	HeadField *field = &head->fields[head->count];
-	ProblemId problem = PROBLEM_COUNT;
+	ProblemId problem = PROBLEM_NONE;
 
 	if (head->count == HEAD_LINES_MAX)
 		return PROBLEM_HEADERS_TOO_LARGE;
 	if (!head_split_field(line, field))
 		return PROBLEM_BAD_REQUEST;
 	head->count++;
-	for (size_t i = 0; i < lengthof(field_rules) && problem == PROBLEM_COUNT; i++)
+	for (size_t i = 0; i < lengthof(field_rules) && problem == PROBLEM_NONE; i++)
 		if (span_is(field->name, field_rules[i].name))
 			problem = field_rules[i].take(head, field->value);
 	return problem;
@@ -289,8 +289,8 @@ head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem)
 	*problem = PROBLEM_HEADERS_TOO_LARGE;
 	if (!end)
 		return length < HEAD_BYTES_MAX ? HEAD_INCOMPLETE : HEAD_REFUSED;
-	*problem = PROBLEM_COUNT;
-	for (const char *at = bytes; at <= end && *problem == PROBLEM_COUNT; first = false)
+	*problem = PROBLEM_NONE;
+	for (const char *at = bytes; at <= end && *problem == PROBLEM_NONE; first = false)
 	{
 		const char *line_end = memmem(at, (size_t) (end + 2 - at), "\r\n", 2);
 		Span line = {at, (size_t) (line_end - at)};
@@ -299,7 +299,7 @@ head_parse(const char *bytes, size_t length, Head *head, ProblemId *problem)
 		at = line_end + 2;
 	}
 	head->length = (size_t) (end + 4 - bytes);
-	return *problem == PROBLEM_COUNT ? HEAD_GOOD : HEAD_REFUSED;
+	return *problem == PROBLEM_NONE ? HEAD_GOOD : HEAD_REFUSED;
 }
 
 bool

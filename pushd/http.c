@@ -166,7 +166,7 @@ upgrade_connection(Connection *connection)
 	if (handshake_scope(buffer_cstring(&request->path), &upgrade.scope))
 		problem = handshake_read(&request->head, (const char *) request->query.data,
 								 &http->options.handshake, &upgrade.handshake);
-	if (problem != PROBLEM_COUNT)
+	if (problem != PROBLEM_NONE)
 	{
 		request->close = true;
 		answer_problem(request, problem, NULL, 0);

@@ -212,7 +212,7 @@ answer_rows(Positions *positions, const PgReply *reply)
 		if (!node || pgreply_int64(reply, row, COLUMN_ITEM, 0) != row + 1)
 			break;
 		if (pgreply_is_null(reply, row, COLUMN_ERROR))
-			member_answer(list_entry(node, Member, node), seqs, PROBLEM_COUNT);
+			member_answer(list_entry(node, Member, node), seqs, PROBLEM_NONE);
 		else
 			member_answer(list_entry(node, Member, node), NULL,
 						  problem_of_code(pgreply_value(reply, row, COLUMN_ERROR)));

@@ -52,6 +52,8 @@ typedef enum ProblemId
 		PROBLEM_COUNT
 } ProblemId;
 
+#define PROBLEM_NONE PROBLEM_COUNT /* nothing is wrong */
+
 typedef struct Problem
 {
 	int status;

@@ -78,7 +78,7 @@ enter_closed(Session *session)
 	list_remove(&session->node);
 	session->host->count--;
 	metric_add(METRIC_CONNECTIONS, -1);
-	session_close_count(session->closed_by_us ? session->close : SESSION_CLOSE_COUNT);
+	session_close_observe(session->closed_by_us ? session->close : SESSION_CLOSE_NONE);
 }
 
 static void

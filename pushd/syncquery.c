@@ -21,7 +21,6 @@
 #define PAGE_MIN 20			 /* messages of one ask */
 #define PAGE_MAX 200
 #define LESSONS_MAX 10000
-#define NO_PROBLEM PROBLEM_COUNT
 
 enum
 {
@@ -339,7 +338,7 @@ answer_pair(SyncQuery *query, SyncQuestion *question, ProblemId problem)
 						 .membership_ver = question->membership_ver,
 						 .lsn = query->lsn};
 
-	if (problem != NO_PROBLEM)
+	if (problem != PROBLEM_NONE)
 		answer.status = SYNC_FAILED;
 	*question->pair = NULL;
 	question->pair = NULL;
@@ -354,12 +353,13 @@ static void
 on_done(void *arg, const PgReply *reply)
 {
 	SyncQuery *query = arg;
-	ProblemId problem = pgreply_ok(reply) ? NO_PROBLEM : pgproblem_of(reply, gateway_sync.name, 0);
+	ProblemId problem =
+		pgreply_ok(reply) ? PROBLEM_NONE : pgproblem_of(reply, gateway_sync.name, 0);
 
 	query->request = NULL;
 	for (int row = 0; row < pgreply_rows(reply); row++)
 		read_row(query, reply, row);
-	for (size_t i = 0; problem == NO_PROBLEM && i < query->ask_count; i++)
+	for (size_t i = 0; problem == PROBLEM_NONE && i < query->ask_count; i++)
 		note_lesson(query, query->asks[i]);
 	syncquery_settle(query);
 	for (size_t i = 0; i < query->pair_count; i++)

@@ -326,7 +326,7 @@ static void
 refuse_message(Session *session, ProblemId id, SessionClose close)
 {
 	session_problem(session, id, NULL, problem_get(id)->title);
-	if (close != SESSION_CLOSE_COUNT)
+	if (close != SESSION_CLOSE_NONE)
 		session_close(session, close);
 }
 
@@ -336,9 +336,9 @@ take_text(Connection *connection, const char *text, size_t length)
 	Session *session = connection->session;
 
 	if (connection->too_large)
-		refuse_message(session, PROBLEM_FRAME_TOO_LARGE, SESSION_CLOSE_COUNT);
+		refuse_message(session, PROBLEM_FRAME_TOO_LARGE, SESSION_CLOSE_NONE);
 	else if (lws_frame_is_binary(connection->wsi))
-		refuse_message(session, PROBLEM_BINARY_NOT_SUPPORTED, SESSION_CLOSE_COUNT);
+		refuse_message(session, PROBLEM_BINARY_NOT_SUPPORTED, SESSION_CLOSE_NONE);
 	else if (utf8_is_valid(text, length))
 		frames_receive(&connection->ws->options.frames, session, text, length);
 	else

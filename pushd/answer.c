@@ -9,6 +9,7 @@
 
 #include "coding.h"
 #include "cookie.h"
+#include "etag.h"
 #include "log.h"
 #include "metrics.h"
 #include "origin.h"
@@ -72,27 +73,12 @@ finish(Request *request, const uint8_t *bytes, size_t length)
 
 /* ---- conditions and codings --------------------------------------------- */
 
-/* RFC 9110, section 13.1.2: a weak comparison. */
 bool
 answer_is_known(const Request *request, const char *etag)
 {
-	Span list = head_find(&request->head, "If-None-Match");
+	Span field = head_find(&request->head, "If-None-Match");
 
-	if (string_starts_with(etag, "W/"))
-		etag += 2;
-	return span_is(list, "*") ||
-		   (list.length > 0 && memmem(list.start, list.length, etag, strlen(etag)) != NULL);
-}
-
-/* FNV-1a, 64 bits: enough to tell two states of one thing apart. */
-static void
-make_etag(char to[24], const Buffer *content)
-{
-	uint64_t hash = 14695981039346656037u;
-
-	for (size_t i = 0; i < content->length; i++)
-		hash = (hash ^ content->data[i]) * 1099511628211u;
-	snprintf(to, 24, "W/\"%016llx\"", (unsigned long long) hash);
+	return etag_matches(etag, field.start, field.length);
 }
 
 static Coding
@@ -153,10 +139,10 @@ answer_content(Request *request, int status, const char *content_type, const cha
 	Response *response = &request->response;
 	const Route *route = request->match.route;
 	RouteCache cache = route && status == 200 ? route->cache : CACHE_NEVER;
-	char etag[24] = "";
+	char etag[ETAG_SIZE] = "";
 
 	if (cache != CACHE_NEVER)
-		make_etag(etag, &response->content);
+		etag_write(etag, ETAG_WEAK, response->content.data, response->content.length);
 	if (cache != CACHE_NEVER && answer_is_known(request, etag))
 	{
 		status = 304;

@@ -91,17 +91,6 @@ has_hash(const char *path)
 	return telling;
 }
 
-/* FNV-1a, 64 bits: enough to tell two versions of a file apart. */
-static void
-make_etag(AssetBody *body)
-{
-	uint64_t hash = 14695981039346656037u;
-
-	for (size_t i = 0; i < body->length; i++)
-		hash = (hash ^ body->bytes[i]) * 1099511628211u;
-	snprintf(body->etag, sizeof(body->etag), "\"%016llx\"", (unsigned long long) hash);
-}
-
 static bool
 read_file(const char *name, AssetBody *body)
 {
@@ -118,7 +107,7 @@ read_file(const char *name, AssetBody *body)
 	fclose(file);
 	(void) buffer_cstring(&bytes);
 	body->bytes = buffer_take(&bytes, &body->length);
-	make_etag(body);
+	etag_write(body->etag, ETAG_STRONG, body->bytes, body->length);
 	return good;
 }
 

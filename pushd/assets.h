@@ -10,6 +10,7 @@
 #define PARLEY_ASSETS_H
 
 #include "coding.h"
+#include "etag.h"
 #include "util.h"
 
 typedef struct Assets Assets;
@@ -18,7 +19,7 @@ typedef struct AssetBody
 {
 	uint8_t *bytes; /* NULL: there is none in this coding */
 	size_t length;
-	char etag[32]; /* strong, quoted: of these very bytes (RFC 9110, section 8.8.3) */
+	char etag[ETAG_SIZE]; /* strong */
 } AssetBody;
 
 typedef struct Asset

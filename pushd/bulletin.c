@@ -12,28 +12,15 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "hex.h"
+
 #define MAC_SIZE 16
 #define MAC_DIGITS (2 * MAC_SIZE)
+#define CHANNEL_BYTES 20 /* of the MAC, in the channel's name */
 #define USERNAME_MAX 32
 #define LAST_SEEN_MAX 40
 
 /* ---- the key ------------------------------------------------------------ */
-
-static int
-hex_value(char digit)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = digit ? strchr(digits, digit) : NULL;
-
-	return at ? (int) (at - digits) : -1;
-}
-
-static void
-append_hex(Buffer *to, const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		buffer_printf(to, "%02x", bytes[i]);
-}
 
 /* `purpose` keeps one use of the key from being good for another. */
 static void
@@ -57,20 +44,12 @@ bulletin_key(BulletinKey *key, const char *text)
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	Buffer channel = BUFFER_EMPTY;
 
-	if (strlen(text) != 2 * sizeof(key->secret))
+	if (strlen(text) != 2 * sizeof(key->secret) ||
+		!hex_read(key->secret, sizeof(key->secret), text))
 		return false;
-	for (size_t i = 0; i < sizeof(key->secret); i++)
-	{
-		int high = hex_value(text[2 * i]);
-		int low = hex_value(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		key->secret[i] = (uint8_t) (high << 4 | low);
-	}
 	make_mac(mac, key, 'c', "channel", strlen("channel"));
 	buffer_append_string(&channel, "parley_");
-	append_hex(&channel, mac, 20);
+	hex_append(&channel, mac, CHANNEL_BYTES);
 	string_copy(key->channel, sizeof(key->channel), buffer_cstring(&channel));
 	buffer_free(&channel);
 	return true;
@@ -175,7 +154,7 @@ bulletin_seal(Buffer *to, const BulletinKey *key, int64_t sender, int64_t number
 	buffer_append(&json, items->data, items->length);
 	buffer_append_string(&json, "]}");
 	make_mac(mac, key, 'p', (const char *) json.data, json.length);
-	append_hex(to, mac, MAC_SIZE);
+	hex_append(to, mac, MAC_SIZE);
 	buffer_append(to, json.data, json.length);
 	buffer_free(&json);
 }
@@ -190,7 +169,7 @@ has_mac(const BulletinKey *key, const char *payload, size_t length)
 	bool good;
 
 	make_mac(mac, key, 'p', payload + MAC_DIGITS, length - MAC_DIGITS);
-	append_hex(&expected, mac, MAC_SIZE);
+	hex_append(&expected, mac, MAC_SIZE);
 	good = CRYPTO_memcmp(expected.data, payload, MAC_DIGITS) == 0;
 	buffer_free(&expected);
 	return good;

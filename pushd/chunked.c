@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "head.h"
+#include "hex.h"
 
 /* Takes the line at the start of `rest` off it, without its end. */
 static ChunkedResult

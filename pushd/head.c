@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "hex.h"
+
 static const struct
 {
 	Method method;
@@ -109,16 +111,6 @@ is_token(Span span)
 }
 
 /* ---- request line ------------------------------------------------------- */
-
-int
-hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *found = c != '\0' ? strchr(digits, c) : NULL;
-	int at = found ? (int) (found - digits) : -1;
-
-	return at < 16 ? at : at - 6;
-}
 
 /* An absolute path, printable, every %xx a byte other than NUL. */
 static bool

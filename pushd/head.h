@@ -43,9 +43,6 @@ bool span_is(Span span, const char *text);
 /* Neither control characters nor line ends (RFC 9110, section 5.5). */
 bool span_is_field_value(Span span);
 
-/* 0 to 15; -1 for what is no hexadecimal digit. */
-int hex_value(char c);
-
 typedef struct HeadField
 {
 	Span name;

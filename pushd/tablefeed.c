@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hex.h"
 #include "log.h"
 #include "metrics.h"
 #include "pgarray.h"
@@ -69,42 +70,18 @@ keep_cursor(char **cursor, const char *text)
 	*cursor = text ? xstrdup(text) : NULL;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-read_hex(const char *text, size_t length, Buffer *bytes)
-{
-	if (length % 2 != 0)
-		return false;
-	for (size_t at = 0; at < length; at += 2)
-	{
-		int high = hex_digit(text[at]);
-		int low = hex_digit(text[at + 1]);
-		uint8_t byte = (uint8_t) (high << 4 | low);
-
-		if (high < 0 || low < 0)
-			return false;
-		buffer_append(bytes, &byte, 1);
-	}
-	return true;
-}
-
 /* False when the answer is not what it should be. */
 static bool
 take_chunk(TableFeed *feed, const PgReply *reply)
 {
 	Buffer bytes = BUFFER_EMPTY;
 	ParleyChunk chunk;
-	bool good = read_hex(pgreply_value(reply, 0, COLUMN_EVENTS),
-						 pgreply_length(reply, 0, COLUMN_EVENTS), &bytes) &&
-				parley_get_chunk(bytes.data, bytes.length, &chunk);
+	size_t size = pgreply_length(reply, 0, COLUMN_EVENTS) / 2;
+	bool good =
+		hex_read(buffer_reserve(&bytes, size), size, pgreply_value(reply, 0, COLUMN_EVENTS));
 
+	buffer_advance(&bytes, size);
+	good = good && parley_get_chunk(bytes.data, bytes.length, &chunk);
 	if (good && chunk.events > 0)
 	{
 		metric_add(METRIC_TABLE_FEED_EVENTS, chunk.events);

@@ -11,7 +11,10 @@
 #include <string.h>
 
 #include "answer.h"
+#include "hex.h"
 #include "question.h"
+
+#define BYTEA_PREFIX "\\x"
 
 struct Transfer
 {
@@ -106,23 +109,6 @@ transfer_begin_upload(Request *request, const Arguments *arguments)
 	transfer->media_type = copy_param(&arguments->params[2]);
 	transfer->sha256 = copy_param(&arguments->params[3]);
 	request->state = REQUEST_PIECES;
-}
-
-static void
-write_hex(Buffer *to, const uint8_t *bytes, size_t length)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *at;
-
-	buffer_reset(to);
-	buffer_append_string(to, "\\x");
-	at = (char *) buffer_reserve(to, length * 2);
-	for (size_t i = 0; i < length; i++)
-	{
-		*at++ = digits[bytes[i] >> 4];
-		*at++ = digits[bytes[i] & 15];
-	}
-	buffer_advance(to, length * 2);
 }
 
 static PgParam
@@ -226,7 +212,9 @@ transfer_take(Request *request, const uint8_t *bytes, size_t length, bool last)
 {
 	Transfer *transfer = request->transfer;
 
-	write_hex(&transfer->piece, bytes, length);
+	buffer_reset(&transfer->piece);
+	buffer_append_string(&transfer->piece, BYTEA_PREFIX);
+	hex_append(&transfer->piece, bytes, length);
 	transfer->piece_length = length;
 	transfer->last = last;
 	if (transfer->upload_id[0] != '\0')
@@ -302,15 +290,15 @@ write_disposition(Buffer *fields, const char *name)
 	buffer_append_string(fields, "\r\n");
 }
 
-/* hexadecimal digits behind "\x" */
+/* Nothing of what is no bytea in text form. */
 static void
-append_bytes(Buffer *to, const char *hex, size_t length)
+append_bytes(Buffer *to, const char *text, size_t length)
 {
-	uint8_t *at = buffer_reserve(to, length / 2);
+	size_t count = length < strlen(BYTEA_PREFIX) ? 0 : (length - strlen(BYTEA_PREFIX)) / 2;
 
-	for (size_t i = 2; i + 1 < length; i += 2)
-		*at++ = (uint8_t) (hex_value(hex[i]) << 4 | hex_value(hex[i + 1]));
-	buffer_advance(to, length < 2 ? 0 : length / 2 - 1);
+	if (string_starts_with(text, BYTEA_PREFIX) &&
+		hex_read(buffer_reserve(to, count), count, text + strlen(BYTEA_PREFIX)))
+		buffer_advance(to, count);
 }
 
 static void

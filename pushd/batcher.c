@@ -256,7 +256,7 @@ on_task(LoopTask *task)
 	metric_add(METRIC_BATCHES, 1);
 	metric_add(METRIC_BATCHED_MESSAGES, collect(batcher, arrays));
 	for (int i = 0; i < ARRAYS; i++)
-		params[i] = (PgParam){(const char *) arrays[i].data, arrays[i].length};
+		params[i] = pgparam_buffer(&arrays[i]);
 	batcher->request = pgpool_request(batcher->pool, &call, 1, on_done, batcher);
 	for (int i = 0; i < ARRAYS; i++)
 		buffer_free(&arrays[i]);

@@ -16,7 +16,7 @@ caller_call(Caller *caller, const Address *address, const char *agent)
 	caller->params[0] = caller->params[1] = PGPARAM_NULL;
 	address_write(caller->address, address);
 	if (address_is_remote(address))
-		caller->params[0] = (PgParam){caller->address, strlen(caller->address)};
+		caller->params[0] = pgparam_text(caller->address);
 	if (length > 0 && utf8_is_valid(agent, length))
 		caller->params[1] = (PgParam){agent, length};
 	return (PgCall){&set_client, caller->params};

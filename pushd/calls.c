@@ -4,7 +4,6 @@
  */
 #include "calls.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,10 +85,8 @@ start(PgPool *pool, Session *session, const char *id, const Route *route,
 {
 	size_t size = id ? strlen(id) + 1 : 0;
 	Running *running = xmalloc(sizeof(Running) + size);
-	char account[24];
-	int length =
-		snprintf(account, sizeof(account), "%lld", (long long) session_account_id(session));
-	PgParam param = {account, (size_t) length};
+	char account[PGPARAM_DIGITS];
+	PgParam param = pgparam_int64(account, session_account_id(session));
 	Caller caller;
 	PgCall calls[] = {caller_call(&caller, session_client(session), NULL),
 					  {&act_as, &param},

@@ -4,7 +4,6 @@
  */
 #include "canary.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,13 +63,13 @@ on_written(void *arg, const PgReply *reply)
 static void
 send_one(Canary *canary)
 {
-	char text[24];
-	PgParam param = {text, 0};
+	char number[PGPARAM_DIGITS];
+	PgParam param;
 	PgCall call = {&emit, &param};
 
 	canary->number = (int64_t) (random_u64() >> 1) | 1;
 	canary->sent_us = clock_us();
-	param.length = (size_t) snprintf(text, sizeof(text), "%lld", (long long) canary->number);
+	param = pgparam_int64(number, canary->number);
 	canary->request = pgpool_request(canary->pool, &call, 1, on_written, canary);
 	metric_add(METRIC_CANARY_SENT, 1);
 }

@@ -223,8 +223,8 @@ on_tick(TimerEntry *entry)
 	for (int i = 0; i < PAYLOADS_MAX && !list_is_empty(&exchange->waiting); i++)
 		append_payload(exchange, &payloads);
 	pgarray_end(&payloads);
-	params[0] = (PgParam){exchange->key.channel, strlen(exchange->key.channel)};
-	params[1] = (PgParam){(const char *) payloads.data, payloads.length};
+	params[0] = pgparam_text(exchange->key.channel);
+	params[1] = pgparam_buffer(&payloads);
 	exchange->request = pgpool_request(exchange->pool, &call, 1, on_sent, exchange);
 	buffer_free(&payloads);
 }

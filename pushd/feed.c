@@ -282,14 +282,11 @@ on_blockers(void *arg, const PgReply *reply)
 static void
 ask_blockers(Feed *feed)
 {
-	Buffer pid = BUFFER_EMPTY;
-	PgParam param;
+	char pid[PGPARAM_DIGITS];
+	PgParam param = pgparam_int64(pid, walfeed_backend_pid(feed->wal));
 	PgCall call = {&find_blockers, &param};
 
-	buffer_printf(&pid, "%d", walfeed_backend_pid(feed->wal));
-	param = (PgParam){(const char *) pid.data, pid.length};
 	feed->question = pgpool_request(feed->options.pool, &call, 1, on_blockers, feed);
-	buffer_free(&pid);
 }
 
 static void

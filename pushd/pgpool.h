@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "loop.h"
+#include "pgparam.h"
 #include "timerwheel.h"
 #include "util.h"
 
@@ -34,15 +35,6 @@ typedef struct PgStatement
 	const char *sql;
 	int nparams; /* at most PGPOOL_MAX_PARAMS */
 } PgStatement;
-
-/* A parameter in text form; value NULL is SQL NULL.  It need not be terminated. */
-typedef struct PgParam
-{
-	const char *value;
-	size_t length;
-} PgParam;
-
-#define PGPARAM_NULL ((PgParam){NULL, 0})
 
 /* One statement with its parameters (statement->nparams of them). */
 typedef struct PgCall

@@ -269,7 +269,7 @@ on_task(LoopTask *task)
 
 	collect(positions, arrays);
 	for (int i = 0; i < ARRAYS; i++)
-		params[i] = (PgParam){(const char *) arrays[i].data, arrays[i].length};
+		params[i] = pgparam_buffer(&arrays[i]);
 	metric_add(METRIC_POSITION_BATCHES, 1);
 	timer_arm(positions->wheel, &positions->pause, PAUSE_MS);
 	positions->request = pgpool_request(positions->pool, &call, 1, on_answer, positions);

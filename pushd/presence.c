@@ -9,7 +9,6 @@
  */
 #include "presence.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -346,7 +345,7 @@ on_count(TimerEntry *entry)
 
 	take_keys(&presence->counts, &ids, CALL_ACCOUNTS);
 	append_ids(&list, &ids);
-	param = (PgParam){(const char *) list.data, list.length};
+	param = pgparam_buffer(&list);
 	presence->count_request =
 		pgpool_request(presence->options.pool, &call, 1, on_counted, presence);
 	buffer_free(&ids);
@@ -354,14 +353,6 @@ on_count(TimerEntry *entry)
 }
 
 /* ---- telling the database ----------------------------------------------- */
-
-static PgParam
-number_param(char text[24], int64_t number)
-{
-	int length = snprintf(text, 24, "%lld", (long long) number);
-
-	return (PgParam){text, (size_t) length};
-}
 
 /* The call's accounts: `done` tells whether the database has taken them. */
 static void
@@ -434,17 +425,17 @@ static void
 tell(Presence *presence, const Buffer *active)
 {
 	Buffer lists[3] = {BUFFER_EMPTY, BUFFER_EMPTY, BUFFER_EMPTY};
-	char texts[2][24];
+	char texts[2][PGPARAM_DIGITS];
 	PgParam params[5];
 	PgCall call = {&gateway_presence, params};
 
 	append_ids(&lists[0], &presence->asked_online);
 	append_ids(&lists[1], &presence->asked_offline);
 	append_ids(&lists[2], active);
-	params[0] = number_param(texts[0], exchange_id(presence->exchange));
+	params[0] = pgparam_int64(texts[0], exchange_id(presence->exchange));
 	for (int i = 0; i < 3; i++)
-		params[1 + i] = (PgParam){(const char *) lists[i].data, lists[i].length};
-	params[4] = number_param(texts[1], presence->options.members_max);
+		params[1 + i] = pgparam_buffer(&lists[i]);
+	params[4] = pgparam_int64(texts[1], presence->options.members_max);
 	presence->request = pgpool_request(presence->options.pool, &call, 1, on_told, presence);
 	for (int i = 0; i < 3; i++)
 		buffer_free(&lists[i]);
@@ -500,8 +491,8 @@ on_reaped(void *arg, const PgReply *reply)
 static void
 reap(Presence *presence)
 {
-	char text[24];
-	PgParam param = number_param(text, presence->options.members_max);
+	char text[PGPARAM_DIGITS];
+	PgParam param = pgparam_int64(text, presence->options.members_max);
 	PgCall call = {&gateway_reap, &param};
 
 	if (!presence->look_request)
@@ -521,9 +512,9 @@ on_caught_up(void *arg, const PgReply *reply)
 void
 presence_catch_up(Presence *presence, int64_t seconds)
 {
-	char texts[2][24];
-	PgParam params[2] = {number_param(texts[0], seconds < 3600 ? seconds : 3600),
-						 number_param(texts[1], presence->options.members_max)};
+	char texts[2][PGPARAM_DIGITS];
+	PgParam params[2] = {pgparam_int64(texts[0], seconds < 3600 ? seconds : 3600),
+						 pgparam_int64(texts[1], presence->options.members_max)};
 	PgCall call = {&gateway_changes, params};
 
 	if (!presence->look_request)
@@ -558,9 +549,9 @@ static void
 on_beat(TimerEntry *entry)
 {
 	Presence *presence = container_of(entry, Presence, beat);
-	char texts[2][24];
-	PgParam params[2] = {number_param(texts[0], exchange_id(presence->exchange)),
-						 number_param(texts[1], presence->options.lease_s)};
+	char texts[2][PGPARAM_DIGITS];
+	PgParam params[2] = {pgparam_int64(texts[0], exchange_id(presence->exchange)),
+						 pgparam_int64(texts[1], presence->options.lease_s)};
 	PgCall call = {&gateway_beat, params};
 
 	presence->beat_request = pgpool_request(presence->options.pool, &call, 1, on_beaten, presence);

@@ -109,7 +109,7 @@ on_task(LoopTask *task)
 		log_warn("profiles: too many changed at once, %zu are not told", profiles->dropped);
 	profiles->dropped = 0;
 	collect(profiles, &ids);
-	param = (PgParam){(const char *) ids.data, ids.length};
+	param = pgparam_buffer(&ids);
 	profiles->request = pgpool_request(profiles->pool, &(PgCall){&find_neighbours, &param}, 1,
 									   on_neighbours, profiles);
 	buffer_free(&ids);

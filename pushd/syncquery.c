@@ -425,7 +425,7 @@ on_task(LoopTask *task)
 	write_arrays(query, texts);
 	append_page(query, &texts[PARAM_LIMIT]);
 	for (int i = 0; i < PARAMS; i++)
-		params[i] = (PgParam){(const char *) texts[i].data, texts[i].length};
+		params[i] = pgparam_buffer(&texts[i]);
 	query->epoch = ring_epoch(query->options.ring);
 	query->request = pgpool_request(query->options.pool, &call, 1, on_done, query);
 	metric_add(METRIC_RESUME_ROUNDS, 1);

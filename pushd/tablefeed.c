@@ -8,7 +8,6 @@
  */
 #include "tablefeed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -279,29 +278,23 @@ write_accounts(TableFeed *feed, Buffer *array)
 	buffer_free(&ids);
 }
 
-static PgParam
-text_param(const char *text)
-{
-	return text ? (PgParam){text, strlen(text)} : PGPARAM_NULL;
-}
-
 static void
 poll_now(TableFeed *feed)
 {
 	static const char wire[] = {'0' + PARLEY_WIRE_VERSION};
 	Buffer arrays[4] = {BUFFER_EMPTY, BUFFER_EMPTY, BUFFER_EMPTY, BUFFER_EMPTY};
-	PgParam params[7] = {{wire, sizeof(wire)}, text_param(feed->cursor)};
+	PgParam params[7] = {{wire, sizeof(wire)}, pgparam_text(feed->cursor)};
 	PgCall call = {&gateway_feed, params};
 
 	feed->number++;
 	feed->hurries = false;
 	feed->began_ms = clock_ms();
 	feed->asks_slow = feed->cursor && feed->began_ms >= feed->slow_due_ms;
-	params[2] = text_param(feed->asks_slow ? feed->slow_cursor : NULL);
+	params[2] = pgparam_text(feed->asks_slow ? feed->slow_cursor : NULL);
 	write_positions(feed, arrays);
 	write_accounts(feed, &arrays[3]);
 	for (int i = 0; i < 4; i++)
-		params[3 + i] = (PgParam){(const char *) arrays[i].data, arrays[i].length};
+		params[3 + i] = pgparam_buffer(&arrays[i]);
 	metric_add(METRIC_TABLE_FEED_POLLS, 1);
 	feed->request = pgpool_request(feed->options.pool, &call, 1, on_answer, feed);
 	for (int i = 0; i < 4; i++)

@@ -115,7 +115,7 @@ on_task(LoopTask *task)
 		return;
 	metric_add(METRIC_LOGIN_BATCHES, 1);
 	metric_add(METRIC_BATCHED_LOGINS, collect(tokens, &array));
-	param = (PgParam){(const char *) array.data, array.length};
+	param = pgparam_buffer(&array);
 	tokens->request =
 		pgpool_request(tokens->pool, &(PgCall){tokens->statement, &param}, 1, on_done, tokens);
 	secure_zero(array.data, array.length);

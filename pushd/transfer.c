@@ -49,24 +49,6 @@ static const PgStatement attach_cancel = {"attach_cancel", "SELECT chat.attach_c
 static const PgStatement download_piece = {"download_piece", "SELECT chat.download($1, $2, $3, $4)",
 										   4};
 
-static PgParam
-text_param(const char *text)
-{
-	return text ? (PgParam){text, strlen(text)} : PGPARAM_NULL;
-}
-
-/* A number as a parameter; the text lives in `to`. */
-static PgParam
-number_param(char to[24], int64_t value)
-{
-	Buffer text = BUFFER_EMPTY;
-
-	buffer_append_int64(&text, value);
-	string_copy(to, 24, buffer_cstring(&text));
-	buffer_free(&text);
-	return text_param(to);
-}
-
 static char *
 copy_param(const PgParam *param)
 {
@@ -111,12 +93,6 @@ transfer_begin_upload(Request *request, const Arguments *arguments)
 	request->state = REQUEST_PIECES;
 }
 
-static PgParam
-piece_param(const Transfer *transfer)
-{
-	return (PgParam){(const char *) transfer->piece.data, transfer->piece.length};
-}
-
 static void
 on_attached(void *arg, const PgReply *reply)
 {
@@ -146,8 +122,8 @@ on_appended(void *arg, const PgReply *reply)
 	transfer->at += (int64_t) transfer->piece_length;
 	if (transfer->last)
 	{
-		PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->upload_id),
-							text_param(transfer->sha256)};
+		PgParam params[] = {pgparam_text(transfer->conversation_id),
+							pgparam_text(transfer->upload_id), pgparam_text(transfer->sha256)};
 
 		question_ask(request, &attach_finish, params, on_attached);
 		return;
@@ -160,9 +136,9 @@ static void
 append_piece(Request *request)
 {
 	Transfer *transfer = request->transfer;
-	char at[24];
-	PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->upload_id),
-						number_param(at, transfer->at), piece_param(transfer)};
+	char at[PGPARAM_DIGITS];
+	PgParam params[] = {pgparam_text(transfer->conversation_id), pgparam_text(transfer->upload_id),
+						pgparam_int64(at, transfer->at), pgparam_buffer(&transfer->piece)};
 
 	question_ask(request, &attach_append, params, on_appended);
 }
@@ -186,11 +162,11 @@ static void
 begin_pieces(Request *request)
 {
 	Transfer *transfer = request->transfer;
-	char size[24];
+	char size[PGPARAM_DIGITS];
 	int64_t length = request->head.content_length;
-	PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->name),
-						text_param(transfer->media_type),
-						length >= 0 ? number_param(size, length) : PGPARAM_NULL};
+	PgParam params[] = {pgparam_text(transfer->conversation_id), pgparam_text(transfer->name),
+						pgparam_text(transfer->media_type),
+						length >= 0 ? pgparam_int64(size, length) : PGPARAM_NULL};
 
 	question_ask(request, &attach_begin, params, on_begun);
 }
@@ -200,9 +176,9 @@ static void
 attach_whole(Request *request)
 {
 	Transfer *transfer = request->transfer;
-	PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->name),
-						text_param(transfer->media_type), text_param(transfer->sha256),
-						piece_param(transfer)};
+	PgParam params[] = {pgparam_text(transfer->conversation_id), pgparam_text(transfer->name),
+						pgparam_text(transfer->media_type), pgparam_text(transfer->sha256),
+						pgparam_buffer(&transfer->piece)};
 
 	question_ask(request, &request->match.route->statement, params, on_attached);
 }
@@ -351,9 +327,9 @@ ask_for_piece(Request *request)
 	char count[24];
 	PgParam params[] = {{match->values[0], match->lengths[0]},
 						{match->values[1], match->lengths[1]},
-						number_param(from, transfer->at),
-						number_param(count,
-									 left < TRANSFER_PIECE_BYTES ? left : TRANSFER_PIECE_BYTES)};
+						pgparam_int64(from, transfer->at),
+						pgparam_int64(count,
+									  left < TRANSFER_PIECE_BYTES ? left : TRANSFER_PIECE_BYTES)};
 
 	question_ask(request, &download_piece, params, on_piece);
 }
@@ -404,7 +380,8 @@ transfer_end(Transfer *transfer)
 		return;
 	if (transfer->upload_id[0] != '\0' && !transfer->request->options->draining)
 	{
-		PgParam params[] = {text_param(transfer->conversation_id), text_param(transfer->upload_id)};
+		PgParam params[] = {pgparam_text(transfer->conversation_id),
+							pgparam_text(transfer->upload_id)};
 
 		question_ask_alone(transfer->request, &attach_cancel, params);
 	}

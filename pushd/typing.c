@@ -304,7 +304,7 @@ ask(Typing *typing)
 	for (int i = 0; i < 2; i++)
 	{
 		pgarray_end(&lists[i]);
-		params[i] = (PgParam){(const char *) lists[i].data, lists[i].length};
+		params[i] = pgparam_buffer(&lists[i]);
 	}
 	typing->request = pgpool_request(typing->options.pool, &call, 1, on_answer, typing);
 	buffer_free(&lists[0]);

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #define CRYPTO_SHA256_SIZE 32
-#define CRYPTO_MAX_KEY_SIZE 64		   /* of a key that is raw bytes and made here */
 #define CRYPTO_MAX_SIGNATURE_SIZE 2048 /* RSA with 16384 bits */
 
 /* Bytes of somebody else. */

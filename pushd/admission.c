@@ -166,12 +166,6 @@ admission_try_login(Admission *admission, const Address *address, int64_t now_ms
 	return 0;
 }
 
-size_t
-admission_connections(const Admission *admission)
-{
-	return admission->connections;
-}
-
 Admission *
 admission_create(const AdmissionLimits *limits)
 {

@@ -50,6 +50,4 @@ bool admission_move(Admission *admission, const Address *from, const Address *to
  */
 int64_t admission_try_login(Admission *admission, const Address *address, int64_t now_ms);
 
-size_t admission_connections(const Admission *admission);
-
 #endif /* PARLEY_ADMISSION_H */

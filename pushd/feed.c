@@ -350,18 +350,12 @@ feed_flows(const Feed *feed)
 	return feed->source != FEED_NONE;
 }
 
-const char *
-feed_name(const Feed *feed)
-{
-	return source_names[feed->source];
-}
-
 void
 feed_describe(const Feed *feed, Buffer *json)
 {
 	bool streams = walfeed_state(feed->wal) == WALFEED_STREAMING;
 
-	buffer_printf(json, "\"feed\":\"%s\",\"feed_state\":\"%s\"", feed_name(feed),
+	buffer_printf(json, "\"feed\":\"%s\",\"feed_state\":\"%s\"", source_names[feed->source],
 				  walfeed_state_name(walfeed_state(feed->wal)));
 	if (streams)
 		buffer_printf(json, ",\"slot\":\"%s\"", walfeed_slot_name(feed->wal));

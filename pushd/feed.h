@@ -72,9 +72,6 @@ void feed_free(Feed *feed);
 /* Events come, from wherever. */
 bool feed_flows(const Feed *feed);
 
-/* "none", "table" or "wal". */
-const char *feed_name(const Feed *feed);
-
 /* Appends the members of a JSON object that say which feed runs, and why it is not another. */
 void feed_describe(const Feed *feed, Buffer *json);
 

@@ -22,8 +22,6 @@ typedef enum ForwardedForm
 	FORWARDED_FORWARDED
 } ForwardedForm;
 
-#define PROXY_HEADER_MAX (16 + 65535)
-
 typedef enum ProxyResult
 {
 	PROXY_INCOMPLETE,

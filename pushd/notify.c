@@ -117,12 +117,3 @@ notify_stopping(const Notify *notify)
 {
 	send_state(notify, "STOPPING=1");
 }
-
-void
-notify_status(const Notify *notify, const char *status)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "STATUS=%s", status);
-	send_state(notify, text);
-}

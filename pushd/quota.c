@@ -33,9 +33,8 @@ static const struct
 	const char *name;
 	int burst;
 	int per_minute;
-	const char *what;
 } classes[RATE_CLASS_COUNT] = {
-#define RATE_CLASS_ROW(symbol, name, burst, per_minute, what) {name, burst, per_minute, what},
+#define RATE_CLASS_ROW(symbol, name, burst, per_minute) {name, burst, per_minute},
 	RATE_CLASSES(RATE_CLASS_ROW)
 #undef RATE_CLASS_ROW
 };
@@ -116,12 +115,6 @@ const char *
 quota_class_name(RateClass class)
 {
 	return classes[class].name;
-}
-
-const char *
-quota_class_what(RateClass class)
-{
-	return classes[class].what;
 }
 
 void

@@ -13,21 +13,24 @@
 
 #include "util.h"
 
-/* X(symbol, name, burst, per minute, what); 0: no limit. */
+/*
+ * X(symbol, name, burst, per minute); 0: no limit.  AUTH is passwords and tokens, SYNC is
+ * catching up and exports.
+ */
 #define RATE_CLASSES(X) \
-	X(NONE, "none", 0, 0, "Not limited") \
-	X(AUTH, "auth", 2000, 1200, "Passwords and tokens") \
-	X(READ, "read", 6000, 6000, "Reading") \
-	X(WRITE, "write", 3000, 1200, "Changing something") \
-	X(SEND, "send", 10000, 1200, "Sending a message") \
-	X(SEARCH, "search", 600, 240, "Searching") \
-	X(SYNC, "sync", 600, 240, "Catching up, and exports") \
-	X(UPLOAD, "upload", 200, 60, "Bringing an attachment") \
-	X(ADMIN, "admin", 600, 600, "Administration")
+	X(NONE, "none", 0, 0) \
+	X(AUTH, "auth", 2000, 1200) \
+	X(READ, "read", 6000, 6000) \
+	X(WRITE, "write", 3000, 1200) \
+	X(SEND, "send", 10000, 1200) \
+	X(SEARCH, "search", 600, 240) \
+	X(SYNC, "sync", 600, 240) \
+	X(UPLOAD, "upload", 200, 60) \
+	X(ADMIN, "admin", 600, 600)
 
 typedef enum RateClass
 {
-#define RATE_CLASS_ENUM(symbol, name, burst, per_minute, what) RATE_##symbol,
+#define RATE_CLASS_ENUM(symbol, name, burst, per_minute) RATE_##symbol,
 	RATE_CLASSES(RATE_CLASS_ENUM)
 #undef RATE_CLASS_ENUM
 	RATE_CLASS_COUNT
@@ -55,7 +58,6 @@ uint64_t quota_caller(const Quota *quota, const void *bytes, size_t length);
 QuotaState quota_take(Quota *quota, RateClass class, uint64_t caller, int64_t now_ms);
 
 const char *quota_class_name(RateClass class);
-const char *quota_class_what(RateClass class);
 
 /* RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10). */
 void quota_write_fields(Buffer *fields, RateClass class, const QuotaState *state);

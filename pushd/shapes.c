@@ -14,7 +14,12 @@
 	}
 
 /* clang-format off */
-static const ShapeMember members[] = {
+static const struct ShapeMember
+{
+	const char *shape; /* rows of one shape stand together */
+	const char *name;
+	const char *type;
+} members[] = {
 	USER("user"),
 	USER("member"), {"member", "role", "text"}, {"member", "muted_until", "time?"},
 	{"profile", "id", "int"}, {"profile", "username", "text"}, {"profile", "email", "text"},
@@ -117,12 +122,6 @@ static const ShapeMember members[] = {
 	{"problem", "code", "text"}, {"problem", "detail", "text"}, {"problem", "instance", "text"},
 };
 /* clang-format on */
-
-const ShapeMember *
-shape_member_at(size_t number)
-{
-	return number < lengthof(members) ? &members[number] : NULL;
-}
 
 /* JSON Schema 2020-12 of the types that are no shapes. */
 static const struct

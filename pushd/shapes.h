@@ -9,20 +9,9 @@
 #include "util.h"
 
 /*
- * A type is "int", "number", "text", "bool", "time", "uuid", "json" (anything) or a
- * shape; "[…]" is an array of it, and "…?" may be null.
+ * The JSON Schema of a type: "int", "number", "text", "bool", "time", "uuid", "json" (anything)
+ * or a shape; "[…]" is an array of it, and "…?" may be null.
  */
-typedef struct ShapeMember
-{
-	const char *shape; /* rows of one shape stand together */
-	const char *name;
-	const char *type;
-} ShapeMember;
-
-/* From 0 on; NULL behind the last. */
-const ShapeMember *shape_member_at(size_t number);
-
-/* The JSON Schema of a type. */
 void shape_write_type(Buffer *to, const char *type);
 
 /* {"user":{…},…}: the JSON Schemas of all shapes. */

@@ -48,6 +48,20 @@ event_ephemeral(int64_t conversation_id, const Buffer *payload)
 }
 
 Event *
+event_gap(int64_t conversation_id)
+{
+	Buffer json = BUFFER_EMPTY;
+	Event *event;
+
+	buffer_printf(&json, "{\"type\":\"gap\",\"conversation_id\":%lld}",
+				  (long long) conversation_id);
+	event = event_reply(&json);
+	event->conversation_id = conversation_id;
+	buffer_free(&json);
+	return event;
+}
+
+Event *
 event_joint(size_t capacity)
 {
 	Event *event = xmalloc(sizeof(Event) + EVENT_HEADROOM + capacity);

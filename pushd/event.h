@@ -45,6 +45,9 @@ Event *event_from_wire(const ParleyEvent *header, const uint8_t *json) MUST_CHEC
 Event *event_reply(const Buffer *payload) MUST_CHECK;
 Event *event_ephemeral(int64_t conversation_id, const Buffer *payload) MUST_CHECK;
 
+/* `gap`: something of the conversation is missing, the client is to ask for it. */
+Event *event_gap(int64_t conversation_id) MUST_CHECK;
+
 /* A frame of at most `capacity` bytes that event_append() fills: for joining others. */
 Event *event_joint(size_t capacity) MUST_CHECK;
 

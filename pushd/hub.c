@@ -626,17 +626,10 @@ static const struct
 static void
 tell_hole(Hub *hub, int64_t conversation_id)
 {
-	Buffer json = BUFFER_EMPTY;
-	ParleyEvent header = {.kind = EVENT_KIND_REPLY, .conversation_id = conversation_id};
-	Event *gap;
+	Event *gap = event_gap(conversation_id);
 
-	buffer_printf(&json, "{\"type\":\"gap\",\"conversation_id\":%lld}",
-				  (long long) conversation_id);
-	header.length = (uint32_t) json.length;
-	gap = event_from_wire(&header, json.data);
 	deliver_to_members(hub, gap);
 	event_unref(gap);
-	buffer_free(&json);
 	metric_add(METRIC_FEED_HOLES, 1);
 	log_error("feed: messages of conversation %lld are missing", (long long) conversation_id);
 }

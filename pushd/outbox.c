@@ -85,20 +85,14 @@ gaps_queue(Outbox *outbox)
 {
 	size_t cursor = 0;
 	int64_t conversation_id;
-	Buffer text = BUFFER_EMPTY;
 
 	while (map_next(&outbox->gaps, &cursor, &conversation_id))
 	{
-		Event *event;
+		Event *gap = event_gap(conversation_id);
 
-		buffer_reset(&text);
-		buffer_printf(&text, "{\"type\":\"gap\",\"conversation_id\":%lld}",
-					  (long long) conversation_id);
-		event = event_reply(&text);
-		queue_push(outbox, event);
-		event_unref(event);
+		queue_push(outbox, gap);
+		event_unref(gap);
 	}
-	buffer_free(&text);
 	gaps_forget(outbox);
 }
 

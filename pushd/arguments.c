@@ -411,7 +411,5 @@ arguments_read_object(const Route *route, const json_t *object, int64_t scope, A
 void
 arguments_free(Arguments *arguments)
 {
-	if (arguments->texts.data)
-		secure_zero(arguments->texts.data, arguments->texts.capacity);
-	buffer_free(&arguments->texts);
+	buffer_wipe(&arguments->texts);
 }

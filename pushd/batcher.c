@@ -97,10 +97,7 @@ answer_ack(Item *item, const char *seq, const char *created_at)
 	Buffer text = BUFFER_EMPTY;
 
 	buffer_append_string(&text, "{\"type\":\"ack\",\"id\":");
-	if (item->id)
-		buffer_append_json(&text, item->id, strlen(item->id));
-	else
-		buffer_append_string(&text, "null");
+	buffer_append_json_or_null(&text, item->id);
 	buffer_printf(&text, ",\"conversation_id\":%lld,\"seq\":%s,\"created_at\":%s}",
 				  (long long) item->conversation_id, seq, created_at);
 	session_reply(item->session, &text);

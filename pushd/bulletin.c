@@ -58,15 +58,6 @@ bulletin_key(BulletinKey *key, const char *text)
 /* ---- writing ------------------------------------------------------------ */
 
 static void
-append_text(Buffer *to, const char *text)
-{
-	if (text)
-		buffer_append_json(to, text, strlen(text));
-	else
-		buffer_append_string(to, "null");
-}
-
-static void
 append_ids(Buffer *to, const int64_t *ids, size_t count)
 {
 	buffer_append_char(to, '[');
@@ -86,14 +77,14 @@ bulletin_write_item(Buffer *to, const BulletinItem *item)
 		case BULLETIN_TYPING:
 			buffer_printf(to, "[\"t\",%lld,%lld,", (long long) item->conversation_id,
 						  (long long) item->account_id);
-			append_text(to, item->username);
+			buffer_append_json_or_null(to, item->username);
 			buffer_printf(to, ",%d]", item->on);
 			break;
 		case BULLETIN_STATUS:
 			buffer_printf(to, "[\"s\",%lld,", (long long) item->account_id);
-			append_text(to, item->username);
+			buffer_append_json_or_null(to, item->username);
 			buffer_printf(to, ",%d,", item->on);
-			append_text(to, item->last_seen);
+			buffer_append_json_or_null(to, item->last_seen);
 			buffer_append_char(to, ',');
 			append_ids(to, item->conversation_ids, item->conversations);
 			buffer_append_char(to, ']');
@@ -122,17 +113,17 @@ bulletin_write_event(Buffer *to, const BulletinItem *item)
 			buffer_printf(to, "{\"type\":\"typing\",\"conversation_id\":%lld,\"user_id\":%lld",
 						  (long long) item->conversation_id, (long long) item->account_id);
 			buffer_append_string(to, ",\"username\":");
-			append_text(to, item->username);
+			buffer_append_json_or_null(to, item->username);
 			append_flag(to, "is_typing", item->on);
 			buffer_append_char(to, '}');
 			break;
 		case BULLETIN_STATUS:
 			buffer_printf(to, "{\"type\":\"user_status\",\"user_id\":%lld,\"username\":",
 						  (long long) item->account_id);
-			append_text(to, item->username);
+			buffer_append_json_or_null(to, item->username);
 			append_flag(to, "is_online", item->on);
 			buffer_append_string(to, ",\"last_seen\":");
-			append_text(to, item->last_seen);
+			buffer_append_json_or_null(to, item->last_seen);
 			buffer_append_char(to, '}');
 			break;
 		case BULLETIN_COUNT:

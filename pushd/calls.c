@@ -47,10 +47,7 @@ answer_result(const Running *running, const PgReply *reply)
 	Buffer text = BUFFER_EMPTY;
 
 	buffer_append_string(&text, "{\"type\":\"result\",\"id\":");
-	if (running->has_id)
-		buffer_append_json(&text, running->id, strlen(running->id));
-	else
-		buffer_append_string(&text, "null");
+	buffer_append_json_or_null(&text, running_id(running));
 	buffer_append_string(&text, ",\"result\":");
 	if (has_value)
 		append_line(&text, pgreply_value(reply, 0, 0), pgreply_length(reply, 0, 0));

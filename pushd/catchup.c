@@ -588,10 +588,7 @@ sync_answer(Client *client, Sync *sync)
 		return;
 	}
 	buffer_append_string(&text, "{\"type\":\"synced\",\"id\":");
-	if (sync->id)
-		buffer_append_json(&text, sync->id, strlen(sync->id));
-	else
-		buffer_append_string(&text, "null");
+	buffer_append_json_or_null(&text, sync->id);
 	buffer_append_string(&text, ",\"conversations\":{");
 	buffer_append(&text, sync->summary.data, sync->summary.length);
 	buffer_append_string(&text, "}}");

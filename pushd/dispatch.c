@@ -304,8 +304,7 @@ answer_grant(Request *request, const PgReply *reply)
 	answer_content(request, request->match.route->status,
 				   pgreply_is_null(reply, 0, 2) ? NULL : "application/json",
 				   buffer_cstring(&fields));
-	secure_zero(fields.data, fields.length);
-	buffer_free(&fields);
+	buffer_wipe(&fields);
 }
 
 static void
@@ -431,23 +430,15 @@ dispatch_run(Request *request, const char *body, size_t length)
 
 /* ---- the end ------------------------------------------------------------ */
 
-static void
-wipe(Buffer *buffer)
-{
-	if (buffer->data)
-		secure_zero(buffer->data, buffer->capacity);
-	buffer_free(buffer);
-}
-
 void
 dispatch_forget(Request *request)
 {
 	if (request->question)
 		pgpool_cancel(request->question);
 	transfer_end(request->transfer);
-	wipe(&request->head_bytes);
-	wipe(&request->query);
-	wipe(&request->token);
+	buffer_wipe(&request->head_bytes);
+	buffer_wipe(&request->query);
+	buffer_wipe(&request->token);
 	buffer_free(&request->path);
 	response_forget(&request->response);
 	*request = (Request){0};

@@ -79,14 +79,6 @@ on_closed(uv_handle_t *handle)
 	free(connection);
 }
 
-static void
-wipe(Buffer *buffer)
-{
-	if (buffer->data)
-		secure_zero(buffer->data, buffer->capacity);
-	buffer_free(buffer);
-}
-
 /* Lets go of everything but the struct; the socket is closed by on_closed(). */
 static void
 connection_end(Connection *connection)
@@ -94,7 +86,7 @@ connection_end(Connection *connection)
 	connection->stage = STAGE_GONE;
 	timer_cancel(&connection->deadline);
 	dispatch_forget(&connection->request);
-	wipe(&connection->in);
+	buffer_wipe(&connection->in);
 	list_remove(&connection->node);
 	connection->http->count--;
 	if (connection->fd >= 0)
@@ -180,9 +172,9 @@ upgrade_connection(Connection *connection)
 	connection->fd = -1;
 	connection_end(connection);
 	http->options.on_upgrade(http->options.arg, &upgrade);
-	wipe(&in);
-	wipe(&head);
-	wipe(&query);
+	buffer_wipe(&in);
+	buffer_wipe(&head);
+	buffer_wipe(&query);
 }
 
 /* Whom a trusted proxy names; false when that client has too many connections already. */
@@ -354,7 +346,7 @@ finish_answer(Connection *connection)
 	if (close)
 	{
 		shutdown(connection->fd, SHUT_WR);
-		wipe(&connection->in);
+		buffer_wipe(&connection->in);
 		connection->stage = STAGE_LINGER;
 		timer_arm(connection->http->options.wheel, &connection->deadline, LINGER_TIMEOUT_MS);
 		return;

@@ -79,10 +79,7 @@ static void
 append_member(Buffer *to, const char *name, const char *value)
 {
 	buffer_printf(to, ",\"%s\":", name);
-	if (value)
-		buffer_append_json(to, value, strlen(value));
-	else
-		buffer_append_string(to, "null");
+	buffer_append_json_or_null(to, value);
 }
 
 void

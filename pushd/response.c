@@ -138,9 +138,7 @@ void
 response_forget(Response *response)
 {
 	buffer_free(&response->head);
-	if (response->content.data)
-		secure_zero(response->content.data, response->content.capacity);
-	buffer_free(&response->content);
+	buffer_wipe(&response->content);
 	response->bytes = NULL;
 	response->length = response->written = 0;
 }

@@ -145,8 +145,7 @@ on_upgrade(void *arg, const HttpUpgrade *upgrade)
 					   xmemdup(&upgrade->client, sizeof(upgrade->client)));
 	else
 		admission_leave(server->options.http.request.admission, &upgrade->client);
-	secure_zero(head.data, head.length);
-	buffer_free(&head);
+	buffer_wipe(&head);
 }
 
 /* The same but for what differs where all requests are redirected. */

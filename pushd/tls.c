@@ -161,9 +161,7 @@ on_handle_closed(uv_handle_t *handle)
 static void
 side_close(Side *side)
 {
-	if (side->unsent.data)
-		secure_zero(side->unsent.data, side->unsent.capacity);
-	buffer_free(&side->unsent);
+	buffer_wipe(&side->unsent);
 	if (side->fd < 0)
 		return;
 	uv_close((uv_handle_t *) &side->poll, on_handle_closed);

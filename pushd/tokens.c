@@ -118,8 +118,7 @@ on_task(LoopTask *task)
 	param = pgparam_buffer(&array);
 	tokens->request =
 		pgpool_request(tokens->pool, &(PgCall){tokens->statement, &param}, 1, on_done, tokens);
-	secure_zero(array.data, array.length);
-	buffer_free(&array);
+	buffer_wipe(&array);
 }
 
 void

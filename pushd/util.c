@@ -122,6 +122,13 @@ buffer_free(Buffer *buffer)
 }
 
 void
+buffer_wipe(Buffer *buffer)
+{
+	secure_zero(buffer->data, buffer->capacity);
+	buffer_free(buffer);
+}
+
+void
 buffer_reset(Buffer *buffer)
 {
 	buffer->length = 0;
@@ -240,6 +247,15 @@ buffer_append_json(Buffer *buffer, const char *text, size_t length)
 	}
 	buffer_append(buffer, text + plain, length - plain);
 	buffer_append_char(buffer, '"');
+}
+
+void
+buffer_append_json_or_null(Buffer *buffer, const char *text)
+{
+	if (text)
+		buffer_append_json(buffer, text, strlen(text));
+	else
+		buffer_append_string(buffer, "null");
 }
 
 void

@@ -56,6 +56,9 @@ typedef struct Buffer
 
 void buffer_free(Buffer *buffer);
 
+/* The same for one that may have held a secret. */
+void buffer_wipe(Buffer *buffer);
+
 /* Forgets the contents and keeps the memory. */
 void buffer_reset(Buffer *buffer);
 
@@ -73,6 +76,9 @@ void buffer_printf(Buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A JSON string with its quotes: ", \ and control characters are escaped, all
  * else goes through as it is (so valid UTF-8 stays valid). */
 void buffer_append_json(Buffer *buffer, const char *text, size_t length);
+
+/* The same of a whole text, or null where it is NULL. */
+void buffer_append_json_or_null(Buffer *buffer, const char *text);
 
 /* Percent-encoded but for letters, digits, "-", "_", "." and "~" (RFC 3986). */
 void buffer_append_percent(Buffer *buffer, const char *text, size_t length);

@@ -293,6 +293,26 @@ sub port ($self) { return $self->{port} }
 
 sub siblings ($self) { return @{ $self->{siblings} // [] } }
 
+# A metric of all daemons together, and over all its labels if it is asked for without;
+# 0 where none has it.
+sub metric ($self, $series)
+{
+	my $sum = 0;
+
+	for my $daemon ($self, $self->siblings)
+	{
+		my $body = Parley::User->nobody($daemon->alone)->call(GET => 'root:/metrics')->body;
+		$sum += $_ for $body =~ /^\Q$series\E(?:\{.*\})? (\S+)$/mg;
+	}
+	return $sum;
+}
+
+# The same daemon, for calls that are to reach no other.
+sub alone ($self)
+{
+	return bless { %$self, siblings => [] }, ref $self;
+}
+
 # Of each daemon in turn.
 sub url ($self, $path = '')
 {
@@ -314,7 +334,8 @@ sub log ($self)
 
 # ---- both, and who uses them
 
-# Options: settings => {...} of the cluster, flags => {...} of the daemon, pushd => 0.
+# Options: settings => {...} of the cluster, flags => {...} of the daemon, pushd => 0,
+# alone => 1 where a suite is of one daemon's own doings, however many there may be else.
 sub start ($class, %options)
 {
 	my $self = bless { flags => $options{flags} // {} }, $class;
@@ -324,7 +345,7 @@ sub start ($class, %options)
 	unlink $self->{log_file};
 	push @running, $self;
 	$self->make_cluster(%{ $feeds{ feed() } }, %{ $options{settings} // {} });
-	$self->{siblings} = [ map { $self->sibling($_) } 2 .. processes() ];
+	$self->{siblings} = [ map { $self->sibling($_) } 2 .. ($options{alone} ? 1 : processes()) ];
 	$self->start_pushd if $options{pushd} // 1;
 	return $self;
 }

@@ -251,7 +251,8 @@ subtest 'other pages' => sub {
 	my $socket = open_socket(headers => { Origin => 'https://evil.example' });
 	is $socket->refused, 403, 'another origin';
 	is open_socket(path => '/websocket')->refused, 404, 'another path';
-	$socket = open_socket(headers => { Origin => $parley->url });
+	my $daemon = $parley->alone;
+	$socket = Parley::Socket->open($daemon, headers => { Origin => $daemon->url });
 	ok !$socket->refused, 'our own origin';
 	$socket->close;
 };

@@ -13,6 +13,7 @@ my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
 my $team  = $alice->group('team',  $bob, $carol);
 my $other = $alice->group('other', $bob);
 my @secrets;
+my @logs = ($parley, $parley->siblings);
 
 sub open_socket (%options) { return Parley::Socket->open($parley, %options) }
 
@@ -64,9 +65,10 @@ subtest 'a ticket' => sub {
 
 subtest 'a cookie' => sub {
 	my $cookie = 'a=b; parley_token=' . $alice->token;
-	my $open   = sub (%headers) { open_socket(headers => { Cookie => $cookie, %headers }) };
+	my $daemon = $parley->alone;
+	my $open   = sub (%headers) { Parley::Socket->open($daemon, headers => { Cookie => $cookie, %headers }) };
 
-	is_let_in $open->(Origin => $parley->url), $alice, 'from our own page';
+	is_let_in $open->(Origin => $daemon->url), $alice, 'from our own page';
 	is $open->(Origin => 'https://evil.example')->refused, 403, 'from another page';
 	is $open->()->refused, 403, 'from nobody knows where';
 	is_let_in $open->(Authorization => 'Bearer ' . $bob->token), $bob, 'whoever brings a token needs no cookie';
@@ -74,12 +76,10 @@ subtest 'a cookie' => sub {
 
 subtest 'a token in the address' => sub {
 	is open_socket(path => '/ws?token=' . $alice->token)->refused, 403, 'is not taken';
-	$parley->stop_pushd;
-	$parley->start_pushd('allow-url-token' => 'on');
-	is_let_in open_socket(path => '/ws?token=' . $alice->token), $alice, 'where configured';
-	is_let_in open_socket(path => "/ws/chat/$team?token=" . $alice->token), $alice, 'for one conversation';
-	$parley->stop_pushd;
-	$parley->start_pushd;
+	my $daemon = $parley->beside('allow-url-token' => 'on');
+	push @logs, $daemon;
+	is_let_in(Parley::Socket->open($daemon, path => "$_?token=" . $alice->token), $alice, "where configured: $_")
+	  for '/ws', "/ws/chat/$team";
 };
 
 sub scoped ($user, $conversation)
@@ -156,7 +156,7 @@ subtest 'the end of a token' => sub {
 
 push @secrets, map { $_->token, $_->refresh_token } $alice, $bob, $carol;
 my $secrets = join '|', map { quotemeta } @secrets;
-unlike $parley->whole_log, qr/$secrets|eyJ[\w-]{10}/, 'no token and no ticket is in the log of pushd';
+unlike $_->whole_log, qr/$secrets|eyJ[\w-]{10}/, 'no token and no ticket is in the log of pushd' for @logs;
 unlike $parley->node->logfile && Mojo::File->new($parley->node->logfile)->slurp, qr/$secrets/,
   'nor in the one of the server';
 

@@ -14,11 +14,7 @@ my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
 my $team  = $alice->group('team', $bob);
 my $other = $alice->group('other', $bob);
 
-sub metric ($name)
-{
-	my ($value) = $alice->call(GET => 'root:/metrics')->body =~ /^$name (\d+)$/m;
-	return $value;
-}
+sub metric ($series) { return $parley->metric($series) }
 
 sub said ($conversation, $count)
 {

@@ -45,11 +45,7 @@ sub unpacked ($bytes, $bits = 15)
 	return $text;
 }
 
-sub metric ($name)
-{
-	my ($value) = $alice->call(GET => 'root:/metrics')->body =~ /^$name (\d+)$/m;
-	return $value;
-}
+sub metric ($series) { return $parley->metric($series) }
 
 # The next frames until the objects of this type are so many: [object, was compressed].
 sub objects ($raw, $type, $count, $bits = 15)

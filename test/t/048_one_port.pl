@@ -7,7 +7,7 @@ use Test::More;
 
 use Parley;
 
-my $first = Parley->start(flags => { 'reuse-port' => 'on', 'pool-size' => 2 });
+my $first = Parley->start(alone => 1, flags => { 'reuse-port' => 'on', 'pool-size' => 2 });
 my @daemons = ($first, map { $first->beside('listen-port' => $first->port) } 1 .. 2);
 my ($alice, $bob) = $first->signup(qw(alice bob));
 my $team = $alice->group('team', $bob);

@@ -11,6 +11,7 @@ use Parley;
 use Parley::User;
 
 my $parley = Parley->start(
+	alone    => 1,
 	pushd    => 0,
 	settings => { max_replication_slots => 1, logical_decoding_work_mem => '1MB' },
 	flags    => { 'max-outbox-bytes' => 64 * 1024 * 1024, 'heartbeat-s' => 5, 'pool-wait-ms' => 1000 });
@@ -19,11 +20,7 @@ my $nobody = Parley::User->nobody($parley);
 sub readyz () { return eval { $nobody->call(GET => 'root:/readyz')->json } // {} }
 sub feed_is ($name) { return await(sub { (readyz->{feed} // '') eq $name }, "the feed is $name") }
 
-sub metric ($name)
-{
-	my ($value) = $nobody->call(GET => 'root:/metrics')->body =~ /^\Q$name\E(?:\{.*\})? (\d+)/m;
-	return $value;
-}
+sub metric ($series) { return $parley->metric($series) }
 
 # What a socket has of a conversation has no hole and nothing twice.
 sub is_whole ($socket, $conversation, $name)

@@ -10,7 +10,7 @@ use Parley;
 use Parley::Raw;
 use Parley::Socket;
 
-my $parley = Parley->start(flags => { 'canary-s' => 0 });
+my $parley = Parley->start(alone => 1, flags => { 'canary-s' => 0 });
 my ($alice) = $parley->signup('alice');
 
 sub restart (%flags)
@@ -21,11 +21,7 @@ sub restart (%flags)
 	return;
 }
 
-sub metric ($line)
-{
-	my ($value) = $parley->call(GET => 'root:/metrics')->body =~ /^\Q$line\E (\d+)/m;
-	return $value // 0;
-}
+sub metric ($series) { return $parley->metric($series) }
 
 # The address that the database has for what was done last.
 sub noted

@@ -32,6 +32,7 @@ make_certificate('first');
 path("$folder/pushd.conf")->spurt('');
 my $redirect = free_port();
 my $parley   = Parley->start(
+	alone => 1,
 	flags => {
 		'config'        => "$folder/pushd.conf",
 		'tls-cert'      => "$folder/cert.pem",

@@ -8,7 +8,7 @@ use Test::More;
 
 use Parley;
 
-my $parley = Parley->start(pushd => 0, settings => { max_slot_wal_keep_size => '1GB' });
+my $parley = Parley->start(alone => 1, pushd => 0, settings => { max_slot_wal_keep_size => '1GB' });
 my $binary = Parley::pushd_binary();
 my $folder = PostgreSQL::Test::Utils::tempdir();
 

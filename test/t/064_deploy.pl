@@ -19,7 +19,7 @@ my %known  = map { $_ => 1 } $help =~ /^  --([a-z0-9-]+) [^ ]/mg;
 
 sub installed ($program) { return grep { -x "$_/$program" } split /:/, "$ENV{PATH}:/usr/sbin:/sbin" }
 
-my $parley = Parley->start(flags => { 'metrics-access' => '127.0.0.0/8' });
+my $parley = Parley->start(alone => 1, flags => { 'metrics-access' => '127.0.0.0/8' });
 
 subtest 'the example of settings' => sub {
 	# The settings that are not made, too; a file that is not there is a matter of the doctor's.

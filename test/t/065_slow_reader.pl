@@ -13,6 +13,7 @@ use Parley::Raw;
 my $quick_ones = 300;
 my $outbox     = 65_536;
 my $parley     = Parley->start(
+	alone => 1,
 	flags => { 'max-outbox-bytes' => $outbox, 'heartbeat-s' => 600, 'max-connections-per-account' => 1000 });
 my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
 my $team = $alice->group('team', $bob, $carol);
@@ -22,11 +23,7 @@ my @sockets = map { Parley::Socket->begin($parley, headers => { Authorization =>
 
 await(sub { @sockets == grep { $_->has_opened && $_->frames('welcome') } @sockets }, 'all are welcome');
 
-sub metric ($line)
-{
-	my ($value) = $parley->call(GET => 'root:/metrics')->body =~ /^\Q$line\E (\d+)/m;
-	return $value // 0;
-}
+sub metric ($series) { return $parley->metric($series) }
 
 sub dropped ($reason) { return metric("parley_frames_dropped_total{reason=\"$reason\"}") }
 

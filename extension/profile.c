@@ -147,8 +147,9 @@ chat_stamp_profile(PG_FUNCTION_ARGS)
 	column = SPI_fnumber(description, "profile_changed_at");
 	if (column <= 0 || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("chat.stamp_profile() is a trigger of chat.account, before UPDATE")));
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("chat.stamp_profile() is a trigger of chat.account, before UPDATE")));
 	return PointerGetDatum(heap_modify_tuple_by_cols(
 		trigger->tg_newtuple, description, 1, &column,
 		(Datum[]){TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())}, (bool[]){false}));

@@ -3,7 +3,7 @@
  *	  Who gets which event: conversation → accounts → connections, kept right by the
  *	  feed itself (invariant I5).
  *
- * The hub owns accounts, conversations, memberships and journal entries.  An account
+ * The hub owns accounts, conversations, memberships and the journal.  An account
  * lives while it has a connection, a conversation while it has a membership, a
  * membership while both its sides live and it is active.  Connections belong to
  * their owners.
@@ -42,25 +42,6 @@ typedef struct Membership
 	size_t position; /* in conversation->members */
 } Membership;
 
-/* What the feed said about an account and a snapshot may not know yet. */
-typedef struct Entry
-{
-	ListNode in_order;
-	ListNode of_account;
-	uint32_t xid;
-	uint8_t kind; /* MEMBER, SESSION or ACCOUNT */
-	bool active;
-	int64_t account_id;
-	int64_t subject; /* MEMBER: conversation, SESSION: session id */
-	int64_t ver;
-} Entry;
-
-typedef struct EntryList
-{
-	ListNode entries;
-	Map members; /* conversation id → the one entry about it, which is the newest */
-} EntryList;
-
 struct Hub
 {
 	HubHandlers handlers;
@@ -72,14 +53,7 @@ struct Hub
 	size_t memberships;
 	uint64_t sent; /* events sent to co-members so far */
 
-	ListNode journal; /* Entry.in_order */
-	Map entries;	  /* account id → EntryList */
-	size_t journal_count;
-	ListNode snapshots;		  /* under way, oldest first */
-	uint64_t snapshot_number; /* of the newest */
-	bool have_xmin;			  /* safe_xmin is waiting for older snapshots to end */
-	uint32_t safe_xmin;		  /* finished before every snapshot after safe_number */
-	uint64_t safe_number;
+	Journal *journal;
 };
 
 Hub *
@@ -89,8 +63,7 @@ hub_create(const HubHandlers *handlers, void *arg)
 
 	hub->handlers = *handlers;
 	hub->arg = arg;
-	list_init(&hub->journal);
-	list_init(&hub->snapshots);
+	hub->journal = journal_create();
 	return hub;
 }
 
@@ -217,132 +190,17 @@ account_free(Hub *hub, HubAccount *account)
 	free(account);
 }
 
-/* ---- journal ------------------------------------------------------------ */
-
-/* The newest entry about the membership, or NULL. */
-static Entry *
-journal_membership(const Hub *hub, int64_t account_id, int64_t conversation_id)
-{
-	const EntryList *list = map_get(&hub->entries, account_id);
-
-	return list ? map_get(&list->members, conversation_id) : NULL;
-}
-
-static EntryList *
-entries_need(Hub *hub, int64_t account_id)
-{
-	EntryList *list = map_get(&hub->entries, account_id);
-
-	if (!list)
-	{
-		list = xcalloc(1, sizeof(EntryList));
-		list_init(&list->entries);
-		map_put(&hub->entries, account_id, list);
-	}
-	return list;
-}
-
-static void
-journal_remove(Hub *hub, Entry *entry)
-{
-	EntryList *list = map_get(&hub->entries, entry->account_id);
-
-	list_remove(&entry->in_order);
-	list_remove(&entry->of_account);
-	if (entry->kind == PARLEY_EVENT_MEMBER)
-		(void) map_remove(&list->members, entry->subject);
-	if (list_is_empty(&list->entries))
-	{
-		map_free(&list->members);
-		free(map_remove(&hub->entries, entry->account_id));
-	}
-	free(entry);
-	hub->journal_count--;
-}
-
-static void
-journal_add(Hub *hub, const Entry *what)
-{
-	Entry *entry = xmemdup(what, sizeof(Entry));
-	EntryList *list = entries_need(hub, entry->account_id);
-
-	list_init(&entry->in_order);
-	list_init(&entry->of_account);
-	list_push_back(&hub->journal, &entry->in_order);
-	list_push_back(&list->entries, &entry->of_account);
-	hub->journal_count++;
-	if (entry->kind == PARLEY_EVENT_MEMBER)
-		map_put(&list->members, entry->subject, entry);
-}
-
-/* A change of a membership takes the place of what was said about it before. */
-static void
-journal_add_member(Hub *hub, const Entry *what)
-{
-	Entry *known = journal_membership(hub, what->account_id, what->subject);
-
-	if (known && known->ver > what->ver)
-		return;
-	if (known)
-		journal_remove(hub, known);
-	journal_add(hub, what);
-}
-
-/* xids are 32 bits and go round. */
-static bool
-xid_precedes(uint32_t a, uint32_t b)
-{
-	return (int32_t) (a - b) < 0;
-}
-
-/*
- * All transactions before safe_xmin had ended for a snapshot that began before
- * number safe_number; so had they for all later ones.  Once the older ones are
- * done, nobody needs the entries any more.
- */
-static void
-journal_prune(Hub *hub)
-{
-	ListNode *oldest = list_first(&hub->snapshots);
-	ListNode *first;
-
-	if (!hub->have_xmin ||
-		(oldest && list_entry(oldest, HubSnapshot, node)->number <= hub->safe_number))
-		return;
-	hub->have_xmin = false;
-	while ((first = list_first(&hub->journal)))
-	{
-		Entry *entry = list_entry(first, Entry, in_order);
-
-		if (!xid_precedes(entry->xid, hub->safe_xmin))
-			break;
-		journal_remove(hub, entry);
-	}
-}
-
-static void
-journal_learn_xmin(Hub *hub, int64_t xmin)
-{
-	if (hub->have_xmin || list_is_empty(&hub->journal))
-		return;
-	hub->have_xmin = true;
-	hub->safe_xmin = (uint32_t) xmin;
-	hub->safe_number = hub->snapshot_number;
-}
+/* ---- snapshots and connections ------------------------------------------ */
 
 /* What the feed has said about this login already. */
 static HubResult
-journal_verdict(const Hub *hub, const HubLogin *login)
+judge_login(const Hub *hub, const HubLogin *login)
 {
-	EntryList *list = map_get(&hub->entries, login->account_id);
+	const JournalEntry *entry = NULL;
 	HubResult result = HUB_CONNECTED;
 
-	if (!list)
-		return HUB_CONNECTED;
-	LIST_FOREACH(&list->entries, node)
+	while ((entry = journal_next(hub->journal, login->account_id, entry)))
 	{
-		const Entry *entry = list_entry(node, Entry, of_account);
-
 		if (entry->kind == PARLEY_EVENT_ACCOUNT)
 			return HUB_ACCOUNT_CLOSED;
 		if (entry->kind == PARLEY_EVENT_SESSION && entry->subject == login->session_id)
@@ -351,22 +209,16 @@ journal_verdict(const Hub *hub, const HubLogin *login)
 	return result;
 }
 
-/* ---- snapshots and connections ------------------------------------------ */
-
 void
-hub_snapshot_begin(Hub *hub, HubSnapshot *snapshot)
+hub_snapshot_begin(Hub *hub, Snapshot *snapshot)
 {
-	snapshot->number = ++hub->snapshot_number;
-	snapshot->stale = false;
-	list_init(&snapshot->node);
-	list_push_back(&hub->snapshots, &snapshot->node);
+	journal_snapshot_begin(hub->journal, snapshot);
 }
 
 void
-hub_snapshot_end(Hub *hub, HubSnapshot *snapshot)
+hub_snapshot_end(Hub *hub, Snapshot *snapshot)
 {
-	list_remove(&snapshot->node);
-	journal_prune(hub);
+	journal_snapshot_end(hub->journal, snapshot);
 }
 
 /*
@@ -390,32 +242,27 @@ position_apply(Hub *hub, const HubMembership *row)
 static void
 login_apply(Hub *hub, HubAccount *account, const HubLogin *login)
 {
-	EntryList *list = map_get(&hub->entries, account->id);
+	const JournalEntry *entry;
 
 	for (size_t i = 0; i < login->count; i++)
 	{
 		const HubMembership *row = &login->members[i];
-		const Entry *entry = journal_membership(hub, account->id, row->conversation_id);
 
+		entry = journal_membership(hub->journal, account->id, row->conversation_id);
 		if (!entry || entry->ver <= row->ver)
 			membership_apply(hub, account, row->conversation_id, row->ver, true);
 		position_apply(hub, row);
 	}
-	if (!list)
-		return;
-	LIST_FOREACH(&list->entries, node)
-	{
-		const Entry *entry = list_entry(node, Entry, of_account);
-
+	entry = NULL;
+	while ((entry = journal_next(hub->journal, account->id, entry)))
 		if (entry->kind == PARLEY_EVENT_MEMBER)
 			membership_apply(hub, account, entry->subject, entry->ver, entry->active);
-	}
 }
 
 HubResult
-hub_connect(Hub *hub, HubConnection *connection, HubSnapshot *snapshot, const HubLogin *login)
+hub_connect(Hub *hub, HubConnection *connection, Snapshot *snapshot, const HubLogin *login)
 {
-	HubResult result = snapshot->stale ? HUB_STALE : journal_verdict(hub, login);
+	HubResult result = snapshot->stale ? HUB_STALE : judge_login(hub, login);
 
 	if (result == HUB_CONNECTED)
 	{
@@ -430,7 +277,7 @@ hub_connect(Hub *hub, HubConnection *connection, HubSnapshot *snapshot, const Hu
 		connection->session_id = login->session_id;
 		connection->scope = login->scope;
 		login_apply(hub, account, login);
-		journal_learn_xmin(hub, login->snapshot_xmin);
+		journal_learn_xmin(hub->journal, login->snapshot_xmin);
 	}
 	hub_snapshot_end(hub, snapshot);
 	return result;
@@ -502,12 +349,12 @@ feed_member(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 	HubAccount *account = map_get(&hub->accounts, header->account_id);
 	bool active = header->flags & PARLEY_EVENT_FLAG_ACTIVE;
 
-	journal_add_member(hub, &(Entry){.xid = xid,
-									 .kind = header->kind,
-									 .active = active,
-									 .account_id = header->account_id,
-									 .subject = header->conversation_id,
-									 .ver = header->number});
+	journal_add(hub->journal, &(JournalEntry){.xid = xid,
+											  .kind = header->kind,
+											  .active = active,
+											  .account_id = header->account_id,
+											  .subject = header->conversation_id,
+											  .ver = header->number});
 	if (account && active)
 		membership_apply(hub, account, header->conversation_id, header->number, true);
 	deliver_to_members(hub, event);
@@ -538,10 +385,10 @@ feed_session(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 	HubAccount *account = map_get(&hub->accounts, header->account_id);
 
 	(void) event;
-	journal_add(hub, &(Entry){.xid = xid,
-							  .kind = header->kind,
-							  .account_id = header->account_id,
-							  .subject = header->number});
+	journal_add(hub->journal, &(JournalEntry){.xid = xid,
+											  .kind = header->kind,
+											  .account_id = header->account_id,
+											  .subject = header->number});
 	if (account)
 		end_connections(account, header->number, HUB_END_SESSION_REVOKED);
 }
@@ -595,8 +442,9 @@ feed_account(Hub *hub, uint32_t xid, const ParleyEvent *header, Event *event)
 	bool gone = header->flags & PARLEY_EVENT_FLAG_GONE;
 
 	if (gone)
-		journal_add(hub,
-					&(Entry){.xid = xid, .kind = header->kind, .account_id = header->account_id});
+		journal_add(hub->journal, &(JournalEntry){.xid = xid,
+												  .kind = header->kind,
+												  .account_id = header->account_id});
 	if (account && event->length > 0)
 		deliver_to_neighbours(hub, account, event);
 	else if (event->length > 0 && hub->accounts.count > 0)
@@ -764,23 +612,10 @@ hub_was_told(const Hub *hub, const ParleyEvent *header)
 
 /* ---- the whole ---------------------------------------------------------- */
 
-static void
-journal_clear(Hub *hub)
-{
-	ListNode *first;
-
-	while ((first = list_first(&hub->journal)))
-		journal_remove(hub, list_entry(first, Entry, in_order));
-	hub->have_xmin = false;
-}
-
 void
 hub_distrust_snapshots(Hub *hub)
 {
-	LIST_FOREACH(&hub->snapshots, node)
-	{
-		list_entry(node, HubSnapshot, node)->stale = true;
-	}
+	journal_distrust_snapshots(hub->journal);
 }
 
 void
@@ -795,7 +630,7 @@ hub_reset(Hub *hub)
 		account_forget_memberships(hub, account);
 		end_connections(account, 0, HUB_END_FEED_LOST);
 	}
-	journal_clear(hub);
+	journal_clear(hub->journal);
 	if (hub->ring)
 		ring_reset(hub->ring);
 }
@@ -863,14 +698,13 @@ hub_counts(const Hub *hub, HubCounts *counts)
 	*counts = (HubCounts){.accounts = hub->accounts.count,
 						  .conversations = hub->conversations.count,
 						  .memberships = hub->memberships,
-						  .journal = hub->journal_count};
+						  .journal = journal_count(hub->journal)};
 }
 
 void
 hub_free(Hub *hub)
 {
-	journal_clear(hub);
-	map_free(&hub->entries);
+	journal_free(hub->journal);
 	map_free(&hub->conversations);
 	map_free(&hub->accounts);
 	free(hub);

@@ -6,11 +6,8 @@
  * Membership is known per (conversation, account) for accounts that are connected
  * here.  It has two sources, the snapshot that a connection brings from
  * chat.gateway_connect and the member events of the feed; both carry the membership's
- * `ver`, and the greater one counts.  A commit is in the WAL a moment before it is
- * visible, so a snapshot may be older than what the feed has said already.
- * Therefore a journal keeps member, session and account events until no snapshot can
- * be older than they are (its xmin is past their xid), and each snapshot is corrected
- * by it.
+ * `ver`, and the greater one counts.  A snapshot may be older than what the feed has
+ * said already; the journal (journal.h) corrects it.
  *
  * The hub knows no sockets: a connection is a struct with two functions.
  */
@@ -18,6 +15,7 @@
 #define PARLEY_HUB_H
 
 #include "event.h"
+#include "journal.h"
 #include "ring.h"
 #include "util.h"
 #include "wire.h"
@@ -62,17 +60,6 @@ typedef struct HubHandlers
 	 * a conversation with is not known: hub_publish_profile() is to follow. */
 	void (*on_profile)(void *arg, int64_t account_id, Event *event);
 } HubHandlers;
-
-/*
- * A question to the database whose answer is a membership snapshot.  Begin it before
- * asking, end it when the answer is used or thrown away.
- */
-typedef struct HubSnapshot
-{
-	ListNode node;
-	uint64_t number;
-	bool stale; /* the feed was lost meanwhile: ask again */
-} HubSnapshot;
 
 typedef struct HubMembership
 {
@@ -120,16 +107,16 @@ void hub_use_ring(Hub *hub, Ring *ring);
 /* All connections must have gone. */
 void hub_free(Hub *hub);
 
-void hub_snapshot_begin(Hub *hub, HubSnapshot *snapshot);
+void hub_snapshot_begin(Hub *hub, Snapshot *snapshot);
 
 /* Also called by hub_connect(); safe to repeat. */
-void hub_snapshot_end(Hub *hub, HubSnapshot *snapshot);
+void hub_snapshot_end(Hub *hub, Snapshot *snapshot);
 
 /*
  * Connects, or renews the login of a connection of the same account.  Ends the
  * snapshot.  Unless HUB_CONNECTED, the connection is as it was before.
  */
-HubResult hub_connect(Hub *hub, HubConnection *connection, HubSnapshot *snapshot,
+HubResult hub_connect(Hub *hub, HubConnection *connection, Snapshot *snapshot,
 					  const HubLogin *login) MUST_CHECK;
 
 /* Safe when it is not connected. */

@@ -65,7 +65,7 @@ struct Login
 	bool has_request_id;
 	TokenQuestion token;
 	PgRequest *ticket;
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 };
 
 /* Collects the tokens of all logins. */

@@ -72,7 +72,7 @@ new_client(void)
 
 /* A login with up to one membership (conversation 0: none). */
 static HubResult
-finish_login(Hub *hub, Client *client, HubSnapshot *snapshot, int64_t account_id,
+finish_login(Hub *hub, Client *client, Snapshot *snapshot, int64_t account_id,
 			 int64_t conversation_id, int64_t ver, int64_t xmin)
 {
 	HubMembership row = {conversation_id, ver, 0, 0};
@@ -88,7 +88,7 @@ finish_login(Hub *hub, Client *client, HubSnapshot *snapshot, int64_t account_id
 static HubResult
 log_in(Hub *hub, Client *client, int64_t account_id, int64_t conversation_id, int64_t ver)
 {
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 
 	hub_snapshot_begin(hub, &snapshot);
 	return finish_login(hub, client, &snapshot, account_id, conversation_id, ver, 1);
@@ -171,7 +171,7 @@ test_scope(void)
 {
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 	HubMembership rows[] = {{7, 1, 0, 0}, {8, 1, 0, 0}};
 	HubLogin login = {.account_id = 1, .scope = 8, .members = rows, .count = 2};
 
@@ -224,7 +224,7 @@ test_journal(void)
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
 	Client b = new_client();
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 
 	hub_snapshot_begin(hub, &snapshot);
 	feed_member(hub, 100, 7, 1, 5, false);
@@ -256,8 +256,8 @@ test_journal_prune(void)
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
 	Client b = new_client();
-	HubSnapshot old;
-	HubSnapshot young;
+	Snapshot old;
+	Snapshot young;
 
 	feed_member(hub, 100, 7, 1, 5, false);
 	hub_snapshot_begin(hub, &old);
@@ -307,7 +307,7 @@ test_revocation(void)
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
 	Client b = new_client();
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 
 	ok(log_in(hub, &a, 1, 7, 1) == HUB_CONNECTED, "a session");
 	feed(hub, 100, (ParleyEvent){.kind = PARLEY_EVENT_SESSION, .account_id = 1, .number = 99});
@@ -369,7 +369,7 @@ test_reset(void)
 	Hub *hub = hub_create(&handlers, NULL);
 	Client a = new_client();
 	Client b = new_client();
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 
 	ok(log_in(hub, &a, 1, 7, 1) == HUB_CONNECTED, "a connection");
 	feed_member(hub, 100, 7, 3, 2, true);
@@ -399,7 +399,7 @@ test_ephemeral(void)
 	Client carol = new_client();
 	HubMembership rows[] = {{7, 1, 0, 0}, {8, 1, 0, 0}};
 	HubLogin login = {.account_id = 2, .session_id = 20, .members = rows, .count = 2};
-	HubSnapshot snapshot;
+	Snapshot snapshot;
 	Buffer json = BUFFER_EMPTY;
 
 	buffer_append_string(&json, "{}");

@@ -386,6 +386,8 @@ item_join(Item *item, const SyncAnswer *answer)
 			item_add(item, event);
 			cursor_raise(&item->question.cursor, event);
 		}
+		else
+			item_drop(item, event);
 		event_unref(event);
 	}
 	eventlist_clear(&kept);

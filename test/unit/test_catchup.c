@@ -1,0 +1,538 @@
+/*
+ * test_catchup.c
+ *	  Catching up beside a live feed: what a client gets, in which order, and when the tables
+ *	  are asked.  Hub and ring are real; session and pool are played here.
+ */
+#include "catchup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fakepool.h"
+#include "log.h"
+#include "tap.h"
+
+#define ACCOUNT 1
+#define CONVERSATION 7
+#define COLUMNS 6
+#define KEPT_BYTES 40
+#define AGAIN_MS (2 * TIMERWHEEL_TICK_MS) /* more than catchup.c waits before it asks again */
+
+struct Session
+{
+	HubConnection connection;
+	SessionGuard *guard;
+	SessionState state;
+	int requests;
+	size_t room; /* frames that it takes until it is drained */
+	Buffer got;	 /* payloads, with a blank behind each */
+};
+
+static Loop *loop;
+static TimerWheel *wheel;
+static Hub *hub;
+static Ring *ring;
+static Catchup *catchup;
+static Session client;
+static int64_t now_ms;
+static int64_t fed; /* the last message that the feed has told: its lsn, too */
+
+/* ---- the session -------------------------------------------------------- */
+
+static void
+take(Session *session, const Event *event)
+{
+	buffer_append(&session->got, event->frame + EVENT_HEADROOM, event->length);
+	buffer_append_char(&session->got, ' ');
+}
+
+void
+session_queue(Session *session, Event *event)
+{
+	take(session, event);
+	if (session->room > 0)
+		session->room--;
+}
+
+bool
+session_has_room(const Session *session)
+{
+	return session->room > 0;
+}
+
+void
+session_problem(Session *session, ProblemId id, const char *request_id, const char *message)
+{
+	(void) message;
+	buffer_printf(&session->got, "%s:%s ", request_id, problem_get(id)->code);
+}
+
+void
+session_set_guard(Session *session, SessionGuard *guard)
+{
+	session->guard = guard;
+}
+
+SessionGuard *
+session_guard(const Session *session)
+{
+	return session->guard;
+}
+
+void
+session_request_begin(Session *session)
+{
+	session->requests++;
+}
+
+void
+session_request_end(Session *session)
+{
+	session->requests--;
+}
+
+SessionState
+session_state(const Session *session)
+{
+	return session->state;
+}
+
+int64_t
+session_account_id(const Session *session)
+{
+	return hub_account_id(&session->connection);
+}
+
+int64_t
+session_scope(const Session *session)
+{
+	(void) session;
+	return 0;
+}
+
+static void
+on_deliver(HubConnection *connection, Event *event)
+{
+	Session *session = container_of(connection, Session, connection);
+
+	if (!session->guard || !session->guard->take(session->guard, event))
+		take(session, event);
+}
+
+static void
+on_end(HubConnection *connection, HubEnd why)
+{
+	(void) connection;
+	(void) why;
+}
+
+static void
+drain(size_t room)
+{
+	client.room = room;
+	if (client.guard)
+		client.guard->drained(client.guard);
+}
+
+/* What came since it was last asked. */
+static const char *
+got(void)
+{
+	static Buffer last;
+
+	buffer_free(&last);
+	last = client.got;
+	client.got = BUFFER_EMPTY;
+	return buffer_cstring(&last);
+}
+
+/* ---- the feed and the tables -------------------------------------------- */
+
+static void
+ignore(void *arg, int64_t account_id)
+{
+	(void) arg;
+	(void) account_id;
+}
+
+static void
+ignore_profile(void *arg, int64_t account_id, Event *event)
+{
+	(void) arg;
+	(void) account_id;
+	(void) event;
+}
+
+static const HubHandlers handlers = {ignore, ignore, ignore_profile};
+
+static uint64_t
+feed_lsn(void *arg)
+{
+	(void) arg;
+	return (uint64_t) fed;
+}
+
+/* The next message. */
+static void
+feed(void)
+{
+	char json[24];
+	int length = snprintf(json, sizeof(json), "%lld", (long long) ++fed);
+
+	hub_feed(hub, 100,
+			 &(ParleyEvent){.kind = PARLEY_EVENT_MESSAGE,
+							.length = (uint32_t) length,
+							.conversation_id = CONVERSATION,
+							.number = fed},
+			 (const uint8_t *) json);
+}
+
+static void
+turn(void)
+{
+	uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+}
+
+static void
+pass_time(int64_t ms)
+{
+	now_ms += ms;
+	timerwheel_advance(wheel, now_ms);
+}
+
+/* What a snapshot says that shows the messages up to `last`, in pages. */
+static void
+answer_up_to(int64_t last, int64_t lsn, int64_t page)
+{
+	int64_t from = 0;
+	int64_t to;
+	int rows = 2;
+	char texts[64][24];
+	const char *cells[64][COLUMNS] = {{"0", "s", "0", "90", texts[0], NULL},
+									  {"1", "a", "0", texts[1], "0", NULL}};
+
+	(void) sscanf(fake_param(1), "{%" SCNd64 "}", &from);
+	cells[1][5] = from > last ? "reset" : last - from > page ? "more" : "complete";
+	to = last - from > page ? from + page : last;
+	snprintf(texts[0], sizeof(texts[0]), "%lld", (long long) lsn);
+	snprintf(texts[1], sizeof(texts[1]), "%lld", (long long) to);
+	for (int64_t seq = from + 1; seq <= to; seq++, rows++)
+	{
+		snprintf(texts[rows], sizeof(texts[rows]), "%lld", (long long) seq);
+		memcpy(cells[rows], (const char *[COLUMNS]){"1", "m", "2", texts[rows], "0", texts[rows]},
+			   sizeof(cells[rows]));
+	}
+	fake_answer(&(PgReply){.cells = *cells, .rows = rows, .columns = COLUMNS});
+}
+
+static void
+answer_row(const char *part, const char *number, const char *ver)
+{
+	const char *const row[COLUMNS] = {"1", part, "0", number, ver, NULL};
+
+	fake_answer(&(PgReply){.cells = row, .rows = 1, .columns = COLUMNS});
+}
+
+static void
+sync_from(int64_t seq)
+{
+	CatchupCursor cursor = {CONVERSATION, {seq, 0}};
+
+	catchup_sync(catchup, &client,
+				 &(CatchupSync){.id = "s", .cursors = &cursor, .count = 1, .only = true});
+}
+
+static void
+start(size_t ring_bytes)
+{
+	HubMembership membership = {CONVERSATION, 1, 0, 0};
+	Snapshot snapshot;
+
+	ring = ring_create(&(RingOptions){ring_bytes, ring_bytes});
+	hub = hub_create(&handlers, NULL);
+	hub_use_ring(hub, ring);
+	catchup = catchup_create(&(CatchupOptions){.loop = loop,
+											   .wheel = wheel,
+											   .hub = hub,
+											   .ring = ring,
+											   .max_kept_bytes = KEPT_BYTES,
+											   .feed_lsn = feed_lsn});
+	client = (Session){.connection = {.deliver = on_deliver, .end = on_end},
+					   .state = SESSION_LIVE,
+					   .room = 1000};
+	hub_snapshot_begin(hub, &snapshot);
+	(void) !hub_connect(hub, &client.connection, &snapshot,
+						&(HubLogin){.account_id = ACCOUNT,
+									.session_id = 10,
+									.snapshot_xmin = 1,
+									.members = &membership,
+									.count = 1});
+	fed = 0;
+	fake.requests = 0;
+}
+
+static void
+stop(void)
+{
+	if (client.guard)
+		client.guard->ended(client.guard);
+	hub_disconnect(hub, &client.connection);
+	buffer_free(&client.got);
+	catchup_free(catchup);
+	hub_free(hub);
+	ring_free(ring);
+}
+
+#define SYNCED(seq) \
+	"{\"type\":\"synced\",\"id\":\"s\",\"conversations\":{\"7\":{\"seq\":" seq \
+	",\"ver\":0,\"status\":\"complete\"}}} "
+
+/* ---- tests -------------------------------------------------------------- */
+
+static void
+test_tables(void)
+{
+	start(0);
+	feed();
+	feed();
+	feed();
+	(void) got();
+	sync_from(1);
+	turn();
+	is_number(fake.requests, 1, "the tables are asked");
+	feed();
+	feed();
+	is_text(got(), "", "meanwhile nothing goes out");
+	answer_up_to(4, 5, 100);
+	is_text(got(), "2 3 4 5 " SYNCED("5"), "the snapshot, then what is not in it");
+	feed();
+	is_text(got(), "6 ", "and on with the feed");
+	ok(!client.guard && client.requests == 0, "nothing is left of it");
+	stop();
+}
+
+static void
+test_ahead(void)
+{
+	start(0);
+	feed();
+	(void) got();
+	sync_from(1);
+	turn();
+	answer_up_to(3, 3, 100);
+	is_text(got(), "2 3 " SYNCED("3"), "a snapshot that the feed is not yet at");
+	feed();
+	feed();
+	is_text(got(), "", "what it showed is not told again");
+	feed();
+	is_text(got(), "4 ", "what it did not is");
+	ok(!client.guard, "and nothing is thrown away any more");
+	stop();
+}
+
+static void
+test_behind(void)
+{
+	start(1 << 16);
+	feed();
+	feed();
+	(void) got();
+	sync_from(0);
+	turn();
+	answer_up_to(1, 2, 100);
+	is_text(got(), "", "a snapshot that shows less than the feed has told is of no use");
+	turn();
+	is_number(fake.requests, 1, "it is not asked for again at once");
+	pass_time(AGAIN_MS);
+	turn();
+	is_number(fake.requests, 2, "but soon");
+	answer_up_to(2, 2, 100);
+	is_text(got(), "1 2 " SYNCED("2"), "until it shows all");
+
+	sync_from(1);
+	is_text(got(), "2 " SYNCED("2"), "from then on the ring knows");
+	is_number(fake.requests, 2, "and the tables are not asked");
+	stop();
+}
+
+static void
+test_pages(void)
+{
+	start(0);
+	sync_from(0);
+	turn();
+	answer_up_to(5, 0, 2);
+	is_text(got(), "1 2 ", "a page");
+	turn();
+	answer_up_to(5, 0, 2);
+	turn();
+	answer_up_to(5, 0, 2);
+	is_text(got(), "3 4 5 " SYNCED("5"), "the next, and the last");
+	is_number(fake.requests, 3, "each is a question");
+	stop();
+
+	start(0);
+	feed();
+	feed();
+	(void) got();
+	sync_from(0);
+	turn();
+	feed();
+	answer_up_to(2, 3, 1);
+	turn();
+	answer_up_to(2, 3, 1);
+	is_text(got(), "1 ", "what the feed told beside a page the next one has to show");
+	pass_time(AGAIN_MS);
+	turn();
+	answer_up_to(3, 3, 100);
+	is_text(got(), "2 3 " SYNCED("3"), "and does so later");
+	stop();
+}
+
+static void
+test_slow_client(void)
+{
+	start(0);
+	client.room = 1;
+	sync_from(0);
+	turn();
+	answer_up_to(3, 0, 100);
+	is_text(got(), "1 ", "as much as the client takes");
+	drain(1);
+	is_text(got(), "2 ", "then more");
+	drain(5);
+	is_text(got(), "3 " SYNCED("3"), "then the rest");
+	stop();
+}
+
+static void
+test_ends(void)
+{
+	start(0);
+	sync_from(0);
+	turn();
+	answer_row("g", "1", "2");
+	is_text(got(),
+			"{\"type\":\"gone\",\"conversation_id\":7} {\"type\":\"synced\",\"id\":\"s\","
+			"\"conversations\":{\"7\":{\"seq\":0,\"ver\":0,\"status\":\"gone\"}}} ",
+			"who is no member any more is told");
+	sync_from(0);
+	sync_from(0);
+	turn();
+	fake_answer(&(PgReply){.sqlstate = "57014"});
+	is_text(got(), "s:timeout ", "a question that failed");
+	ok(client.requests == 1 && client.guard, "and the next goes on");
+	client.guard->ended(client.guard);
+	client.guard = NULL;
+	is_number(client.requests, 0, "who goes takes its syncs along");
+	turn();
+	client.state = SESSION_CLOSING;
+	sync_from(0);
+	ok(!client.guard, "who is going begins no other");
+	stop();
+}
+
+/* ---- by chance ---------------------------------------------------------- */
+
+static uint64_t seed;
+
+static int64_t
+chance(int64_t below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1;
+	return (int64_t) ((seed >> 33) % (uint64_t) below);
+}
+
+/* The messages that came must go on from `last`; returns the last of them, -1: they do not. */
+static int64_t
+follow(const char *text, int64_t last)
+{
+	for (; *text; text += strcspn(text, " ") + 1)
+	{
+		int64_t seq;
+
+		if (parse_int64(text, strcspn(text, " "), &seq) && seq != ++last)
+			return -1;
+	}
+	return last;
+}
+
+/* Commits are told by the feed and shown by snapshots in their own time, the client reads in its
+ * own, and all the while it must get every message once. */
+static bool
+run(uint64_t number)
+{
+	int64_t committed = 0;
+	int64_t visible = 0;
+	int64_t last = 0;
+
+	seed = number;
+	start(chance(2) ? 1 << 16 : 0);
+	for (int step = 0; step < 200 && last >= 0; step++)
+	{
+		int64_t what = chance(8);
+
+		if (what == 0)
+			committed++;
+		else if (what == 1 && visible < committed)
+			visible++;
+		else if (what == 2 && fed < committed)
+			feed();
+		else if (what == 3 && !client.guard)
+			sync_from(last);
+		else if (what == 4 && fake.done)
+			answer_up_to(visible, committed, 1 + chance(4));
+		else if (what == 5)
+			pass_time(AGAIN_MS);
+		else if (what == 6)
+			turn();
+		else
+			drain((size_t) chance(4));
+		last = follow(got(), last);
+	}
+	while (fed < committed)
+		feed();
+	for (int step = 0; step < 200 && client.requests > 0; step++)
+	{
+		turn();
+		if (fake.done)
+			answer_up_to(committed, committed, 50);
+		pass_time(AGAIN_MS);
+		drain(100);
+	}
+	last = last < 0 ? last : follow(got(), last);
+	stop();
+	return last == committed;
+}
+
+static void
+test_random(void)
+{
+	uint64_t failed = 0;
+
+	for (uint64_t number = 1; number <= 500 && !failed; number++)
+		if (!run(number))
+			failed = number;
+	is_number((int64_t) failed, 0, "every message once and in order, whoever is ahead");
+}
+
+int
+main(void)
+{
+	loop = loop_create();
+	wheel = timerwheel_create(loop, TIMERWHEEL_TICK_MS);
+	now_ms = clock_ms() + 1000000; /* only pass_time() moves the wheel */
+	log_set_level(LOG_LEVEL_ERROR);
+	test_tables();
+	test_ahead();
+	test_behind();
+	test_pages();
+	test_slow_client();
+	test_ends();
+	test_random();
+	(void) got();
+	fake_free();
+	timerwheel_free(wheel);
+	(void) loop_free(loop);
+	return done_testing();
+}

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -16,6 +17,10 @@
 
 #if PG_VERSION_NUM < 140000
 #error "pg_parley needs PostgreSQL 14 or later"
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
 #endif
 
 #if PG_VERSION_NUM >= 160000
@@ -41,6 +46,22 @@ typedef shmem_request_hook_type ParleyShmemRequestHook;
 typedef void (*ParleyShmemRequestHook)(void);
 #define ParleyHookShmemRequest(ask, previous) ((previous) = NULL, (ask) ())
 #endif
+
+/* The timeline that is written to, or replayed; PostgreSQL 15 keeps it for backends to ask. */
+static inline TimeLineID
+ParleyTimeline(void)
+{
+	TimeLineID replayed;
+
+	if (!RecoveryInProgress())
+#if PG_VERSION_NUM >= 150000
+		return GetWALInsertionTimeLine();
+#else
+		return ThisTimeLineID;
+#endif
+	(void) GetXLogReplayRecPtr(&replayed);
+	return replayed;
+}
 
 /* PostgreSQL 15 took the commit time out of the transaction's end fields. */
 #if PG_VERSION_NUM >= 150000

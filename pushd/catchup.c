@@ -50,7 +50,8 @@ typedef struct Item
 typedef struct Sync
 {
 	ListNode node;
-	char *id; /* or NULL */
+	char *id;		/* or NULL */
+	char *timeline; /* or NULL */
 	bool only;
 	bool asked; /* the database */
 	bool failed;
@@ -525,6 +526,7 @@ sync_free(Sync *sync)
 	list_remove(&sync->node);
 	buffer_free(&sync->summary);
 	free(sync->id);
+	free(sync->timeline);
 	free(sync);
 }
 
@@ -566,12 +568,22 @@ sync_add_others(Client *client)
 	buffer_free(&ids);
 }
 
+/* Numbers of another timeline may be those of other messages here, ahead or not. */
+static bool
+cursors_are_good(const Client *client, const Sync *sync)
+{
+	return !sync->timeline || strcmp(sync->timeline, session_timeline(client->session)) == 0;
+}
+
 static void
 sync_begin(Client *client, const Sync *sync)
 {
+	bool good = cursors_are_good(client, sync);
+
 	client->begun = true;
 	for (size_t i = 0; i < sync->count; i++)
-		item_begin(client, sync->cursors[i].conversation_id, &sync->cursors[i].cursor);
+		item_begin(client, sync->cursors[i].conversation_id,
+				   good ? &sync->cursors[i].cursor : NULL);
 	if (!sync->only)
 		sync_add_others(client);
 }
@@ -753,6 +765,7 @@ catchup_sync(Catchup *catchup, Session *session, const CatchupSync *sync)
 		return;
 	}
 	copy->id = sync->id ? xstrdup(sync->id) : NULL;
+	copy->timeline = sync->timeline ? xstrdup(sync->timeline) : NULL;
 	copy->only = sync->only;
 	copy->count = sync->count;
 	if (sync->count > 0)

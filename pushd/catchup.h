@@ -57,6 +57,7 @@ typedef struct CatchupCursor
 typedef struct CatchupSync
 {
 	const char *id;
+	const char *timeline; /* of the cursors: see session_timeline(); NULL: of this one */
 	const CatchupCursor *cursors;
 	size_t count;
 	bool only; /* nothing of conversations that are not among the cursors */

@@ -245,15 +245,19 @@ static void
 handle_sync(const Frame *frame)
 {
 	const json_t *only = json_object_get(frame->json, "only");
+	const json_t *timeline = json_object_get(frame->json, "timeline");
 	Buffer cursors = BUFFER_EMPTY;
 
 	if (session_state(frame->session) == SESSION_OPEN)
 		refuse(frame, PROBLEM_UNAUTHENTICATED, "Send an auth frame first");
 	else if (only && !json_is_boolean(only) && !json_is_null(only))
 		refuse(frame, PROBLEM_WRONG_TYPE, "only must be true or false");
+	else if (timeline && !json_is_string(timeline) && !json_is_null(timeline))
+		refuse(frame, PROBLEM_WRONG_TYPE, "timeline must be a string");
 	else if (read_cursors(frame, &cursors))
 		catchup_sync(frame->frames->catchup, frame->session,
 					 &(CatchupSync){.id = frame->id,
+									.timeline = json_string_value(timeline),
 									.cursors = (const CatchupCursor *) (void *) cursors.data,
 									.count = cursors.length / sizeof(CatchupCursor),
 									.only = json_is_true(only)});

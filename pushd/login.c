@@ -14,7 +14,7 @@
 
 #define CONNECTED(item, from) \
 	"SELECT " item ", error, account_id, session_id, expires_at_s, to_json(\"user\")," \
-	" conversation_ids, vers, snapshot_xmin, last_seqs, last_vers FROM " from
+	" conversation_ids, vers, snapshot_xmin, last_seqs, last_vers, chat.timeline() FROM " from
 
 /* What is wrong with a credential is returned: with a ticket, so that its being used commits. */
 static const PgStatement statements[] = {
@@ -36,7 +36,8 @@ enum
 	COLUMN_VERS,
 	COLUMN_SNAPSHOT_XMIN,
 	COLUMN_LAST_SEQS,
-	COLUMN_LAST_VERS
+	COLUMN_LAST_VERS,
+	COLUMN_TIMELINE
 };
 
 static void
@@ -103,7 +104,8 @@ grant(Login *login, const PgReply *reply, int row)
 	LoginGrant granted = {.session_id = pgreply_int64(reply, row, COLUMN_SESSION_ID, 0),
 						  .expires_in_s =
 							  pgreply_int64(reply, row, COLUMN_EXPIRES_AT, 0) - wall_us() / 1000000,
-						  .user = pgreply_value(reply, row, COLUMN_USER)};
+						  .user = pgreply_value(reply, row, COLUMN_USER),
+						  .timeline = pgreply_value(reply, row, COLUMN_TIMELINE)};
 
 	if (granted.expires_in_s <= 0)
 		refuse(login, PROBLEM_TOKEN_EXPIRED, "The token has expired");

@@ -27,6 +27,7 @@ typedef struct LoginGrant
 	int64_t session_id;
 	int64_t expires_in_s; /* above 0 */
 	const char *user;	  /* JSON */
+	const char *timeline; /* of chat.timeline() */
 } LoginGrant;
 
 /* Exactly one is called for a question, from the loop, with the login still there. */

@@ -18,10 +18,10 @@ notice_welcome(Buffer *text, int64_t scope, const char *request_id, const LoginG
 		buffer_append_string(text, ",\"id\":");
 		buffer_append_json(text, request_id, strlen(request_id));
 	}
-	buffer_printf(text,
-				  ",\"user\":%s,\"session_id\":%lld,\"heartbeat_s\":%lld,\"expires_in_s\":%lld}",
-				  grant->user, (long long) grant->session_id, (long long) heartbeat_s,
-				  (long long) grant->expires_in_s);
+	buffer_printf(text, ",\"user\":%s,\"session_id\":%lld,\"heartbeat_s\":%lld", grant->user,
+				  (long long) grant->session_id, (long long) heartbeat_s);
+	buffer_printf(text, ",\"expires_in_s\":%lld,\"timeline\":\"%s\"}",
+				  (long long) grant->expires_in_s, grant->timeline);
 }
 
 void

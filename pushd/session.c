@@ -340,6 +340,7 @@ on_granted(Login *login, const LoginGrant *grant)
 	}
 	session_move(session, SESSION_LIVE);
 	session->expires_at_ms = clock_ms() + grant->expires_in_s * 1000;
+	string_copy(session->host->timeline, sizeof(session->host->timeline), grant->timeline);
 	notice_welcome(&text, session->scope, login_request_id(login), grant,
 				   session->host->options.limits.heartbeat_ms / 1000);
 	say(session, &text);
@@ -524,6 +525,12 @@ int64_t
 session_scope(const Session *session)
 {
 	return session->scope;
+}
+
+const char *
+session_timeline(const Session *session)
+{
+	return session->host->timeline;
 }
 
 const Address *

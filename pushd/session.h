@@ -38,6 +38,8 @@ typedef enum SessionState
 
 typedef struct Session Session;
 
+#define SESSION_TIMELINE_SIZE 48
+
 /* May change at run time: for what begins from then on. */
 typedef struct SessionLimits
 {
@@ -63,6 +65,7 @@ typedef struct SessionHost
 	SessionsOptions options;
 	LoginOptions login;
 	bool streaming; /* the feed does: a client with a token may ask */
+	char timeline[SESSION_TIMELINE_SIZE];
 	Outlets outlets;
 	ListNode sessions; /* Session.node */
 	size_t count;
@@ -162,6 +165,10 @@ void session_unref(Session *session);
 SessionState session_state(const Session *session);
 int64_t session_account_id(const Session *session);
 int64_t session_scope(const Session *session);
+
+/* Whose numbers and versions the cursors of a live session are: see chat.timeline().  The same
+ * for all, for when it changes, the feed is lost. */
+const char *session_timeline(const Session *session);
 const Address *session_client(const Session *session);
 uint64_t session_id(const Session *session); /* for the log */
 

@@ -66,3 +66,6 @@ SELECT cursors, pg_temp.refusal(format('SELECT chat.act_as(1); SELECT chat.sync(
 SELECT pg_temp.refusal($$SELECT chat.act_as(1); SELECT chat.sync('{}', 0)$$);
 SELECT pg_temp.refusal($$SELECT chat.sync('{}')$$);
 SELECT count(*) FROM chat.act_as(1), LATERAL chat.sync(NULL, NULL);
+
+-- whose numbers these are: of this server, which was never anything else
+SELECT chat.timeline() = system_identifier || '-1' FROM pg_control_system();

@@ -35,3 +35,11 @@ COMMENT ON FUNCTION chat.sync(jsonb, int) IS
 	'All that the caller missed since the cursors {"<conversation_id>": {"seq": n, "ver": n}, …}, of one snapshot: a row for each conversation where something is new; at most max_messages messages and as many changes of each';
 REVOKE ALL ON FUNCTION chat.sync(jsonb, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chat.sync(jsonb, int) TO chat_user;
+
+CREATE FUNCTION chat.timeline() RETURNS text
+	AS 'MODULE_PATHNAME', 'chat_timeline'
+	LANGUAGE c STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.timeline() IS
+	'Which history of which server this is: another after a failover or a restore, and then cursors from before are good for nothing';
+REVOKE ALL ON FUNCTION chat.timeline() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chat.timeline() TO chat_user, chat_gateway;

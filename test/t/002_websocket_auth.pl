@@ -19,7 +19,8 @@ my $welcome = {
 	user         => { %{ $SHAPES{user} } },
 	session_id   => 'int',
 	heartbeat_s  => 'int',
-	expires_in_s => 'int'
+	expires_in_s => 'int',
+	timeline     => 'text'
 };
 
 sub open_socket (%options) { return Parley::Socket->open($parley, %options) }

@@ -20,8 +20,10 @@ sub new ($class, $user, %cursors)
 
 sub cursors ($self)
 {
-	return { map { $_ => { seq => 0 + $self->{rooms}{$_}{seq}, ver => 0 + $self->{rooms}{$_}{ver} } }
-		  keys %{ $self->{rooms} } };
+	my $rooms = $self->{rooms};
+
+	return { map { $_ => { seq => 0 + $rooms->{$_}{seq}, ver => 0 + $rooms->{$_}{ver} } }
+		  grep { !$rooms->{$_}{void} } keys %$rooms };
 }
 
 # Opens a socket on $parley; the sync goes right behind the token, before the welcome.
@@ -44,7 +46,8 @@ sub sync ($self, %more)
 {
 	$self->{id} = 'sync ' . ++$self->{syncs};
 	$self->{synced} = 0;
-	$self->{socket}->send({ type => 'sync', id => $self->{id}, cursors => $self->cursors, %more });
+	$self->{socket}->send(
+		{ type => 'sync', id => $self->{id}, timeline => $self->{timeline}, cursors => $self->cursors, %more });
 	return $self;
 }
 
@@ -121,6 +124,16 @@ sub take_ver ($self, $room, $frame)
 	return;
 }
 
+# Where the timeline is another, each cursor is void until a reset brings a new one.
+sub apply_welcome ($self, $frame)
+{
+	my $known = $self->{timeline} // $frame->{timeline};
+
+	$_->{void} = 1 for $known eq $frame->{timeline} ? () : values %{ $self->{rooms} };
+	$self->{timeline} = $frame->{timeline};
+	return;
+}
+
 sub apply_synced ($self, $frame)
 {
 	$self->{synced} = 1 if $frame->{id} eq $self->{id};
@@ -144,6 +157,7 @@ sub apply ($self)
 	{
 		my $frame = $frames[ $self->{applied}++ ];
 		if ($frame->{type} eq 'synced') { $self->apply_synced($frame); next }
+		if ($frame->{type} eq 'welcome') { $self->apply_welcome($frame); next }
 		my $rule = $apply{ $frame->{type} } // next;
 		my $id   = $frame->{conversation_id} // $frame->{id};
 		my $room = $self->{rooms}{$id} //= { seq => 0, ver => 0, messages => {} };

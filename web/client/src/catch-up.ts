@@ -13,6 +13,8 @@ const MAX_FILLING = 200;
 export interface SyncFrame {
   type: "sync";
   id: string;
+  /** Of the cursors. */
+  timeline: string | null;
   cursors: Record<string, Cursor>;
   only: boolean;
 }
@@ -60,6 +62,8 @@ export class CatchUp {
   /** Syncs that were not answered yet, by their ids. */
   private readonly pending = new Map<string, Scope>();
   private failures = 0;
+  /** Which server's numbers, and since when: of the last `welcome`. */
+  private timeline: string | null = null;
   /** Syncs to be sent again, by what calls them off. */
   private readonly retries = new Map<() => void, Scope>();
 
@@ -77,6 +81,14 @@ export class CatchUp {
   disconnected(): void {
     this.pending.clear();
     this.cancelRetries();
+  }
+
+  /** On another timeline the same numbers are those of other messages: all that is known is void. */
+  welcomed(timeline: string): void {
+    if (this.timeline !== null && this.timeline !== timeline) {
+      for (const place of this.places.values()) Object.assign(place, NOWHERE);
+    }
+    this.timeline = timeline;
   }
 
   /** Away for so long that the newest messages are worth more than all that was missed. */
@@ -221,7 +233,7 @@ export class CatchUp {
     this.pending.set(id, scope);
     const ids = scope === "all" ? [...this.places.keys()] : scope;
     const cursors = Object.fromEntries(ids.map((it) => [it, this.cursorOf(it)]));
-    return { type: "sync", id, cursors, only: scope !== "all" };
+    return { type: "sync", id, timeline: this.timeline, cursors, only: scope !== "all" };
   }
 
   private cursorOf(conversationId: number): Cursor {

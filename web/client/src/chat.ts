@@ -288,7 +288,8 @@ export class Chat extends Emitter<ChatEvents> {
     this.emit("connection", state);
   }
 
-  private welcomed({ user }: Frame): void {
+  private welcomed({ user, timeline }: Frame): void {
+    this.catchUp.welcomed(timeline as string);
     this.emit("user", user as User);
     this.outbox.resend();
     this.reads.resend();

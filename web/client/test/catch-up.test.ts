@@ -135,7 +135,7 @@ test("a reconnect brings every conversation what it has missed, live events behi
   chat.connection.retryNow();
   await settled();
   await socket().open();
-  socket().receive({ type: "welcome" }, event(5));
+  socket().receive({ type: "welcome", timeline: "1-1" }, event(5));
   server.store(5);
   socket().receive(...server.sync(socket().nextSync()), event(6));
   assert.deepEqual(seqs, [3, 4, 5, 2, 6]);
@@ -168,6 +168,29 @@ test("a server that is behind the cursor resets, and is taken at its word", asyn
   await comeBack();
   assert.deepEqual(told, [[1]]);
   assert.equal(server.calls("/conversations/7").length, 1, "its members are asked for again");
+});
+
+test("after a failover the same numbers are other messages, whoever is ahead", async () => {
+  const { chat, clock, connect, socket, server, comeBack } = await fixture();
+  server.store(1, 2, 3);
+  await connect();
+  await socket().cut();
+  server.stored.set(7, [1, 2, 3, 4].map((seq) => message(seq, { content: `other ${seq}` })));
+  server.timeline = "1-2";
+  const told: string[][] = [];
+  chat.on("reset", (it) => told.push(it.messages.map(({ content }) => content)));
+  chat.connection.retryNow();
+  await settled();
+  await socket().welcome(server.timeline);
+  assert.equal(socket().frames("sync")[0]?.["timeline"], "1-1");
+  await socket().cut(); // before the answer: the cursors are void already
+  await clock.advance(0);
+  await comeBack();
+  assert.equal(socket().frames("sync")[0]?.["timeline"], "1-2");
+  assert.deepEqual(told, [["other 1", "other 2", "other 3", "other 4"]]);
+  await socket().cut();
+  await comeBack();
+  assert.equal(told.length, 1, "once");
 });
 
 test("after a very long absence everything begins again with its newest messages", async () => {

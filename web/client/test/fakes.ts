@@ -77,9 +77,9 @@ export class FakeSocket implements Socket {
     await settled();
   }
 
-  async welcome(): Promise<void> {
+  async welcome(timeline = "1-1"): Promise<void> {
     await this.open();
-    this.receive({ type: "welcome", user, session_id: 1, heartbeat_s: 30 });
+    this.receive({ type: "welcome", user, session_id: 1, heartbeat_s: 30, timeline });
     await settled();
   }
 
@@ -91,6 +91,7 @@ export class FakeSocket implements Socket {
 
 export interface SyncRequest {
   id: string;
+  timeline: string | null;
   cursors: Record<string, Cursor>;
   only: boolean;
 }
@@ -203,14 +204,18 @@ export class FakeServer {
     return Math.max(0, ...this.changes.filter((it) => it.conversation_id === id).map((it) => it.ver));
   }
 
+  /** Another one after a failover. */
+  timeline = "1-1";
+
   /** The frames that answer a sync, as of now. */
-  sync({ id, cursors, only }: SyncRequest): object[] {
+  sync({ id, timeline, cursors, only }: SyncRequest): object[] {
     const frames: object[] = [];
     const conversations: Record<string, object> = {};
+    const good = timeline === null || timeline === this.timeline;
     const asked = Object.keys(cursors).map(Number);
     const others = only ? [] : [...this.stored.keys()].filter((it) => !asked.includes(it));
     for (const it of [...asked, ...others]) {
-      conversations[it] = this.syncOne(it, cursors[it], frames);
+      conversations[it] = this.syncOne(it, good ? cursors[it] : undefined, frames);
     }
     return [...frames, { type: "synced", id, conversations }];
   }
@@ -338,7 +343,7 @@ export async function fixture() {
   const comeBack = async () => {
     chat.connection.retryNow();
     await settled();
-    await socket().welcome();
+    await socket().welcome(server.timeline);
     await answerSync();
   };
   return { chat, clock, server, sockets, socket, seqs, answerSync, connect, comeBack };

@@ -15,6 +15,7 @@
 #include "pgconn.h"
 
 #define CONNECT_TIMEOUT_MS 10000
+#define CONNECT_TIMEOUT_MAX_S 3600
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 
@@ -42,6 +43,10 @@ typedef struct Watch
 
 #define NOT_WATCHING (-1)
 
+/* Lists of a connection string with a place for each server. */
+static const char *const server_lists[] = {"host", "hostaddr", "port"};
+#define SERVER_LISTS lengthof(server_lists)
+
 struct PgConn
 {
 	Loop *loop;
@@ -51,6 +56,8 @@ struct PgConn
 	char *name;
 	char *conninfo;
 	char *settings; /* `options` of libpq: ours, the user's, the fixed ones */
+	char *servers[SERVER_LISTS];
+	int64_t timeout_ms;
 	bool conninfo_valid;
 	bool replication;
 
@@ -252,22 +259,61 @@ lose(PgConn *conn, const char *why)
 
 /* ---- connecting --------------------------------------------------------- */
 
-#define CONNECT_SETTINGS 12
+#define CONNECT_SETTINGS 14
 
-/* Later rows win, and conninfo (as `dbname`) over what stands before it. */
+/* "a,b,c" becomes "b,c,a". */
+static void
+put_first_last(char *list)
+{
+	size_t first = strcspn(list, ",");
+	size_t rest = strlen(list + first);
+	char *copy;
+
+	if (rest == 0)
+		return;
+	copy = xstrdup(list);
+	memcpy(list, copy + first + 1, rest - 1);
+	list[rest - 1] = ',';
+	memcpy(list + rest, copy, first);
+	free(copy);
+}
+
+/* libpq goes on to the next server when one refuses, but one that says nothing uses up the time
+ * of the attempt: the next begins with another. */
+static void
+try_next_server_first(PgConn *conn)
+{
+	for (size_t i = 0; i < SERVER_LISTS; i++)
+	{
+		if (conn->servers[i])
+			put_first_last(conn->servers[i]);
+	}
+}
+
+/* Later rows win, and conninfo (as `dbname`) over what stands before it; NULL counts for nothing. */
 static PGconn *
 start_attempt(const PgConn *conn)
 {
 	const char *names[CONNECT_SETTINGS] = {
-		"gssencmode",		"tcp_user_timeout",
-		"keepalives_idle",	"keepalives_interval",
-		"keepalives_count", "dbname",
-		"options",			"application_name",
-		"client_encoding",	conn->replication ? "replication" : NULL,
+		"gssencmode",		"tcp_user_timeout", "keepalives_idle",	"keepalives_interval",
+		"keepalives_count", "dbname",			server_lists[0],	server_lists[1],
+		server_lists[2],	"options",			"application_name", "client_encoding",
+		"replication",
 	};
 	const char *values[CONNECT_SETTINGS] = {
-		"disable",		"15000",		"15",			"5",	"3",
-		conn->conninfo, conn->settings, "parley-pushd", "UTF8", "database",
+		"disable",
+		"15000",
+		"15",
+		"5",
+		"3",
+		conn->conninfo,
+		conn->servers[0],
+		conn->servers[1],
+		conn->servers[2],
+		conn->settings,
+		"parley-pushd",
+		"UTF8",
+		conn->replication ? "database" : NULL,
 	};
 
 	return PQconnectStartParams(names, values, 1);
@@ -301,7 +347,7 @@ begin_attempt(PgConn *conn)
 		return;
 	}
 	PQsetNoticeReceiver(conn->pq, receive_notice, conn);
-	timer_arm(conn->wheel, &conn->timer, CONNECT_TIMEOUT_MS);
+	timer_arm(conn->wheel, &conn->timer, conn->timeout_ms);
 	watch_socket(conn, UV_WRITABLE);
 }
 
@@ -349,10 +395,13 @@ handle_timeout(TimerEntry *timer)
 {
 	PgConn *conn = container_of(timer, PgConn, timer);
 
-	if (conn->state == PGCONN_WAIT_CONNECT)
-		lose(conn, "the server did not answer in time");
-	else
+	if (conn->state != PGCONN_WAIT_CONNECT)
+	{
 		begin_attempt(conn);
+		return;
+	}
+	try_next_server_first(conn);
+	lose(conn, "the server did not answer in time");
 }
 
 /* ---- up ----------------------------------------------------------------- */
@@ -481,24 +530,20 @@ pgconn_check_conninfo(const char *conninfo)
 	return options != NULL;
 }
 
-/* The user's own `options`, or "".  Free it. */
+/* What the user gave for a keyword, or NULL.  Free it. */
 static char *
-user_settings(const char *conninfo)
+user_value(const char *conninfo, const char *keyword)
 {
 	PQconninfoOption *options = NULL;
-	const char *found = NULL;
-	char *copy;
+	char *copy = NULL;
 
 	if (is_connection_string(conninfo))
 		options = PQconninfoParse(conninfo, NULL);
 	for (PQconninfoOption *option = options; option && option->keyword; option++)
 	{
-		if (strcmp(option->keyword, "options") == 0)
-			found = option->val;
+		if (strcmp(option->keyword, keyword) == 0 && option->val)
+			copy = xstrdup(option->val);
 	}
-	if (!found)
-		found = getenv("PGOPTIONS");
-	copy = xstrdup(found ? found : "");
 	PQconninfoFree(options);
 	return copy;
 }
@@ -506,12 +551,26 @@ user_settings(const char *conninfo)
 static char *
 make_settings(const PgConnOptions *options)
 {
-	char *user = user_settings(options->conninfo);
-	char *all =
-		xasprintf("%s %s -c TimeZone=UTC", options->settings ? options->settings : "", user);
+	char *given = user_value(options->conninfo, "options");
+	const char *user = given ? given : getenv("PGOPTIONS");
+	char *all = xasprintf("%s %s -c TimeZone=UTC", options->settings ? options->settings : "",
+						  user ? user : "");
 
-	free(user);
+	free(given);
 	return all;
+}
+
+/* libpq itself heeds it only where it waits by itself. */
+static int64_t
+user_timeout_ms(const char *conninfo)
+{
+	char *text = user_value(conninfo, "connect_timeout");
+	int64_t seconds;
+	bool good = text && parse_int64(text, strlen(text), &seconds) && seconds > 0 &&
+				seconds <= CONNECT_TIMEOUT_MAX_S;
+
+	free(text);
+	return good ? seconds * 1000 : CONNECT_TIMEOUT_MS;
 }
 
 /* ---- interface ---------------------------------------------------------- */
@@ -523,6 +582,8 @@ run_release(LoopTask *task)
 
 	secure_zero(conn->conninfo, strlen(conn->conninfo));
 	free(conn->conninfo);
+	for (size_t i = 0; i < SERVER_LISTS; i++)
+		free(conn->servers[i]);
 	free(conn->settings);
 	free(conn->name);
 	free(conn->last_why);
@@ -543,6 +604,9 @@ pgconn_create(Loop *loop, TimerWheel *wheel, const PgConnOptions *options,
 	conn->conninfo = xstrdup(options->conninfo);
 	conn->conninfo_valid = pgconn_check_conninfo(options->conninfo);
 	conn->settings = make_settings(options);
+	for (size_t i = 0; i < SERVER_LISTS; i++)
+		conn->servers[i] = user_value(options->conninfo, server_lists[i]);
+	conn->timeout_ms = user_timeout_ms(options->conninfo);
 	conn->replication = options->replication;
 	conn->reading = true;
 	timer_init(&conn->timer, handle_timeout);

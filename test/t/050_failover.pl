@@ -4,6 +4,7 @@ use FindBin;
 use lib "$FindBin::Bin/../perl";
 use Mojo::Base -strict, -signatures;
 
+use IO::Socket::INET;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
@@ -150,6 +151,19 @@ subtest 'the standby lacks the last moments' => sub {
 	come_back($hers);
 	is_same($hers, $alice, $team, 'who comes back later, too');
 	is_deeply [ map { @{ $_->complaints } } $his, $hers ], [], 'each once, in order';
+};
+
+# One that refuses is passed over by libpq; one that says nothing must not be tried for ever.
+subtest 'the first server hangs' => sub {
+	my $deaf  = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die "socket: $!";
+	my $other = $parley->beside(database => $parley->{flags}{database} =~ s/host=/host=127.0.0.1,/r
+		  =~ s/port=/port=@{[$deaf->sockport]},/r . ' connect_timeout=2');
+
+	like $other->log, qr/did not answer in time/, 'the log says so';
+	my $socket = $alice->at($other)->connect;
+	insist($alice, $team, 'by the next');
+	ok $socket->message('by the next'), 'the next one serves';
+	$socket->close;
 };
 
 $_->close for $his, $hers;

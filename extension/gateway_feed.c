@@ -22,7 +22,8 @@
  * Of several goings within one poll the last counts, for who came back in between
  * could read what was said meanwhile.
  *
- * Ends of sessions and accounts stand in front of everything.  A change of reactions
+ * Ends of sessions and accounts stand in front of everything, and then who has joined without
+ * that the position tells.  A change of reactions
  * or several changes of one message are one message_updated, for only the present
  * state is known.
  */
@@ -555,6 +556,17 @@ static SpiQuery find_profiles = {
 	.read_only = true,
 };
 
+static SpiQuery find_newcomers = {
+	.sql =
+		"SELECT m.conversation_id, m.account_id, m.role, m.state, m.read_seq, m.delivered_seq, "
+		"m.muted_until, m.ver, 'm'::\"char\", m.xmin "
+		"FROM unnest($1, $2) AS p (conversation_id, ver) "
+		"JOIN chat.member m ON m.conversation_id = p.conversation_id AND m.ver <= p.ver "
+		"WHERE m.joined_at >= $3 AND m.account_id = ANY ($4) AND m.state = 'joined' ORDER BY 1, 8",
+	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, INT8ARRAYOID},
+	.read_only = true,
+};
+
 /* Who has joined has read nothing yet, whatever was read before. */
 static SpiQuery find_positions = {
 	.sql = "SELECT conversation_id, account_id, role, state, read_seq, delivered_seq, muted_until, "
@@ -589,6 +601,22 @@ TellEnds(Poll *poll)
 			   ACCOUNT_CLOSED_AT + 2);
 	TellUnseen(poll, &feed_tables[FEED_SESSION], &poll->since, SpiRun(&find_ended, floor),
 			   SESSION_ENDED_AT + 2);
+}
+
+/*
+ * A gateway that had nobody in a conversation takes its position from the next login, which
+ * may show that others, who are connected to it already, have joined since the cursor.
+ */
+static void
+TellNewcomers(Poll *poll)
+{
+	NullableDatum *args = poll->fcinfo->args;
+	uint64 rows =
+		SpiRun(&find_newcomers, SpiArgs(args[ARG_CONVERSATION_IDS], args[ARG_VERS],
+										SpiDatum(TimestampTzGetDatum(poll->since.floor), false),
+										args[ARG_ACCOUNT_IDS]));
+
+	TellUnseen(poll, &feed_tables[FEED_MEMBER], &poll->since, rows, MEMBER_CHANGED + 2);
 }
 
 /* How old, in transactions, a row may be that the cursor has not seen. */
@@ -697,6 +725,7 @@ Collect(Poll *poll)
 		return false;
 	FindJoined(poll);
 	TellEnds(poll);
+	TellNewcomers(poll);
 	for (int i = 0; i < poll->count; i++)
 		TellConversation(poll, &poll->moved[i]);
 	if (PG_ARGISNULL(ARG_SLOW_CURSOR) || poll->more)

@@ -482,9 +482,22 @@ tell_hole(Hub *hub, int64_t conversation_id)
 	log_error("feed: messages of conversation %lld are missing", (long long) conversation_id);
 }
 
+/* A feed of the tables tells of who has joined without knowing whether a login has. */
+static bool
+is_known_member(const Hub *hub, const ParleyEvent *header)
+{
+	const Conversation *conversation = map_get(&hub->conversations, header->conversation_id);
+
+	return header->kind == PARLEY_EVENT_MEMBER && hub->is_partial && conversation &&
+		   header->number <= conversation->ver &&
+		   header->number <= hub_membership_ver(hub, header->account_id, header->conversation_id);
+}
+
 void
 hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 {
+	if (is_known_member(hub, header))
+		return;
 	for (size_t i = 0; i < lengthof(event_rules); i++)
 		if (event_rules[i].kind == header->kind)
 		{

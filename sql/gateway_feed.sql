@@ -110,6 +110,12 @@ SELECT kind, count(*), min(number), max(number) FROM (SELECT kind, number, sum((
 SELECT more FROM gateway;
 SELECT count(*) FROM pg_temp.poll();
 
+-- somebody connected has joined, and then a login told the gateway where the conversation is
+BEGIN; SELECT chat.act_as(1); SELECT id FROM chat.create_group('new', ARRAY['bob', 'dave']); SELECT seq FROM chat.send(2, 'missed'); COMMIT;
+UPDATE gateway SET ids = '{2}', seqs = '{1}', vers = (SELECT ARRAY[last_ver] FROM chat.conversation_counter WHERE conversation_id = 2), accounts = '{2,3}';
+SELECT kind, flags, account, number FROM pg_temp.poll();
+SELECT count(*) FROM pg_temp.poll();
+
 -- a gateway that does not know where it is in a conversation
 UPDATE gateway SET ids = '{1}', seqs = '{NULL}', vers = '{NULL}', accounts = '{4}';
 SELECT kind, count(*), min(number), max(number) FROM pg_temp.poll() GROUP BY kind;

@@ -2,6 +2,8 @@
 # while a stream of messages goes on that never lets up.
 #
 # The transaction that takes the right away says "last" before that and "never" behind it.
+# The tables show what has become of a row, not when: where it cannot be known what was said
+# before, whoever goes misses that, too (extension/gateway_feed.c).
 use FindBin;
 use lib "$FindBin::Bin/../perl";
 use Mojo::Base -strict, -signatures;
@@ -15,12 +17,13 @@ use Parley;
 use Parley::User;
 
 my $parley  = Parley->start(flags => { 'max-logins-per-minute' => 0, 'log-level' => 'info' });
-my @daemons = ($parley, $parley->beside);
+my @daemons = ($parley, $parley->siblings ? $parley->siblings : map { $parley->beside } 1 .. 2);
 my ($alice, $witness, $writer) = $parley->signup(qw(alice witness writer));
 my $open    = $alice->group('open', $witness, $writer);
 my @watch   = everywhere($witness);
 my $session = $parley->psql;
 my $people  = 0;
+my $is_wal  = Parley::feed() eq 'wal';
 my @delays_ms;    # from before the COMMIT to the close or the event, at the later daemon
 
 sub everywhere ($user) { return map { $user->at($_)->connect } @daemons }
@@ -133,8 +136,7 @@ sub ends_there ($one, $socket, $name)
 	my ($end)  = grep { is_end($one, $frames[$_]) } 0 .. $#frames;
 
 	is_deeply [ @frames[ $end + 1 .. $#frames ] ], [], "$name: nothing after the member event";
-	is $frames[$end - 1]{content}, 'last', "$name: right before it what was said before";
-	return $frames[$end];
+	return @frames[ $end - 1, $end ];
 }
 
 for my $name (sort keys %memberships)
@@ -153,7 +155,8 @@ for my $name (sort keys %memberships)
 		settle($group);
 		for my $n (0 .. $#sockets)
 		{
-			my $event = ends_there($one, $sockets[$n], "socket $n");
+			my ($before, $event) = ends_there($one, $sockets[$n], "socket $n");
+			is $before->{content}, $is_wal || $name !~ /UPDATE/ ? 'last' : 'stream', "socket $n: right before it what was said before";
 			is $event->{state}, $name =~ s/,.*//r, "socket $n: why";
 			ok !$sockets[$n]->is_closed, "socket $n stays";
 		}
@@ -209,8 +212,11 @@ for my $name (sort keys %sessions)
 		commit([ say_in($group, 'last'), $statements->($one), say_in($group, 'never') ],
 			\@closed, sub ($socket) { $socket->is_closed }, 'the close');
 		is $_->await_close, $code, 'closed' for @closed;
-		is_deeply contents($_, $group), ['last'], 'having heard what was said before, and nothing else' for @closed;
-		is +(($_->messages($group))[-1])->{content}, 'last', 'nor of the stream' for @closed;
+		for my $socket (@closed)
+		{
+			is_deeply contents($socket, $group), [ $is_wal ? 'last' : () ], 'having heard what was said before, and nothing else';
+			is +(($socket->messages($group))[-1])->{content}, $is_wal ? 'last' : 'stream', 'nor of the stream';
+		}
 		settle($group);
 		is_deeply contents($_, $group), [ 'last', 'never' ], 'the other device hears all' for @stay;
 		$_->close for @stay;

@@ -8,7 +8,7 @@ use IPC::Run ();
 use Test::More;
 
 my @variants = (
-	[ 'from the tables' => { PARLEY_TEST_FEED => 'table' }, qw(003_delivery 004_order 006_membership) ],
+	[ 'from the tables' => { PARLEY_TEST_FEED => 'table' }, qw(003_delivery 004_order 006_membership 046_authority) ],
 	[ 'woken by NOTIFY' => { PARLEY_TEST_FEED => 'notify' }, qw(003_delivery) ],
 	[ 'three daemons'   => { PARLEY_TEST_PROCESSES => 3 },   qw(003_delivery 006_membership) ],
 	[ 'three daemons, from the tables' => { PARLEY_TEST_FEED => 'table', PARLEY_TEST_PROCESSES => 3 }, qw(003_delivery) ]);

@@ -23,18 +23,27 @@ static SpiQuery find_message = {
 	.argtypes = {INT8OID, INT8OID, INT8OID},
 };
 
-/* Finds it among the rows, where it is put back if it is in the archive. */
-static uint64
-FindMessage(const MessageChange *change)
+static SpiQuery find_archived = {
+	.sql = "SELECT m.sender_id, m.content, m.deleted_at IS NOT NULL, false, "
+		   "m.attachments IS NOT NULL FROM " THE_MESSAGE,
+	.argtypes = {INT8OID, INT8OID},
+};
+
+/* Raises CONVERSATION_NOT_FOUND or MESSAGE_NOT_FOUND. */
+static void
+FindMessage(MessageChange *change)
 {
 	const NullableDatum *args =
 		SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq), SpiInt64(change->caller));
-	uint64 found = SpiRun(&find_message, args);
 
-	if (found == 0 || SpiGetInt64(0, 1) != 0)
-		return found;
-	ArchiveUnpack(change->conversation_id, change->seq);
-	return SpiRun(&find_message, args);
+	if (SpiRun(&find_message, args) == 0)
+		ConversationRaiseNotFound(change->conversation_id);
+	if (SpiGetInt64(0, 1) != 0)
+		return;
+	change->is_archived = SpiRun(&find_archived, args) > 0;
+	if (!change->is_archived)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
+						errmsg("the conversation has no message %lld", (long long) change->seq)));
 }
 
 MessageChange
@@ -47,17 +56,23 @@ ChangeBegin(FunctionCallInfo fcinfo)
 	};
 
 	change.ver = CounterNextVer(change.conversation_id);
-	if (change.ver == 0 || FindMessage(&change) == 0)
+	if (change.ver == 0)
 		ConversationRaiseNotFound(change.conversation_id);
+	FindMessage(&change);
 	change.sender_id = SpiGetInt64(0, 1);
-	if (change.sender_id == 0)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_MESSAGE_NOT_FOUND),
-						errmsg("the conversation has no message %lld", (long long) change.seq)));
 	change.content = SpiGetText(0, 2);
 	change.is_deleted = SpiGetBool(0, 3);
 	change.is_pinned = SpiGetBool(0, 4);
 	change.has_attachments = SpiGetBool(0, 5);
 	return change;
+}
+
+void
+ChangeUnpack(MessageChange *change)
+{
+	if (change->is_archived)
+		ArchiveUnpack(change->conversation_id, change->seq);
+	change->is_archived = false;
 }
 
 void

@@ -5,6 +5,8 @@
  *
  *		SpiBegin();
  *		change = ChangeBegin(fcinfo);
+ *		... refuse what the caller may not ...
+ *		ChangeUnpack(&change);
  *		... write rows with change.ver ...
  *		SpiEnd();
  */
@@ -26,6 +28,7 @@ typedef struct MessageChange
 	bool is_deleted;
 	bool is_pinned;
 	bool has_attachments;
+	bool is_archived; /* in no row yet */
 } MessageChange;
 
 /*
@@ -35,6 +38,9 @@ typedef struct MessageChange
  * without a message.
  */
 extern MessageChange ChangeBegin(FunctionCallInfo fcinfo);
+
+/* Makes an archived message a row again: before the first write to it. */
+extern void ChangeUnpack(MessageChange *change);
 
 /* Raises MESSAGE_DELETED. */
 extern void ChangeRequireMessage(const MessageChange *change);

@@ -52,7 +52,7 @@ static SpiQuery write_content = {
 };
 
 static SpiQuery show_message = {
-	.sql = "SELECT i FROM chat.message_info i WHERE conversation_id = $1 AND seq = $2",
+	.sql = "SELECT " MESSAGE_INFO("m") " FROM " THE_MESSAGE,
 	.argtypes = {INT8OID, INT8OID},
 };
 
@@ -73,8 +73,9 @@ CheckEdit(const MessageChange *change, const char *content)
 }
 
 static void
-Rewrite(const MessageChange *change, const char *content)
+Rewrite(MessageChange *change, const char *content)
 {
+	ChangeUnpack(change);
 	SpiRun(&keep_revision, SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq)));
 	SpiRun(&write_content, SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq),
 								   SpiText(content), SpiInt64(change->ver)));
@@ -166,6 +167,7 @@ chat_delete(PG_FUNCTION_ARGS)
 	if (!change.is_deleted)
 	{
 		HoldRequireNone(change.conversation_id);
+		ChangeUnpack(&change);
 		EditBury(change.conversation_id, change.seq, change.ver);
 		if (change.sender_id != change.caller)
 			AuditWrite(.kind = AUDIT_MESSAGE_REMOVED, .account_id = change.sender_id,

@@ -65,6 +65,7 @@ SetPin(FunctionCallInfo fcinfo, bool pinned)
 	{
 		if (pinned)
 			CheckPins(change.conversation_id);
+		ChangeUnpack(&change);
 		SpiRun(&write_pin,
 			   SpiArgs(SpiInt64(change.conversation_id), SpiInt64(change.seq), SpiInt64(change.ver),
 					   SpiDatum(Int64GetDatum(change.caller), !pinned)));

@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "archive.h"
 #include "argument.h"
 #include "change.h"
 #include "content.h"
@@ -59,15 +60,16 @@ static SpiQuery summarize = {
 };
 
 static SpiQuery show_summary = {
-	.sql = "SELECT reactions FROM chat.message_info WHERE conversation_id = $1 AND seq = $2",
+	.sql = "SELECT coalesce(m.reactions, '[]') FROM " THE_MESSAGE,
 	.argtypes = {INT8OID, INT8OID},
 };
 
 static int64
-Summarize(const MessageChange *change)
+Summarize(MessageChange *change)
 {
 	bool isnull;
 
+	ChangeUnpack(change);
 	SpiRun(&summarize, SpiArgs(SpiInt64(change->conversation_id), SpiInt64(change->seq),
 							   SpiInt64(change->ver)));
 	return DatumGetInt32(SpiGetDatum(0, 1, &isnull));

@@ -93,6 +93,21 @@ SELECT seq, repeated FROM chat.send(1, 'mine', '00000000-0000-4000-8000-00000000
 ROLLBACK;
 SELECT count(*), sum(octet_length(keys)) < 40 * 10 AS narrow FROM chat.archive_key;
 
+-- who may not, and who changes nothing, brings nothing back
+BEGIN;
+SELECT pg_stat_get_xact_tuples_inserted('chat.message'::regclass) AS inserted \gset
+SELECT chat.act_as(3);
+SELECT pg_temp.refusal('SELECT chat.edit(1, 8, $$x$$)'), pg_temp.refusal('SELECT chat.delete(1, 8)');
+SELECT pg_temp.refusal('SELECT chat.pin(1, 8)'), pg_temp.refusal('SELECT chat.unpin(1, 8)');
+SELECT chat.act_as(1);
+SELECT pg_temp.refusal('SELECT chat.edit(1, 4, $$x$$)'), pg_temp.refusal('SELECT chat.react(1, 4, $$👍$$)');
+SELECT pg_temp.refusal('SELECT chat.edit(1, 8, $$ $$)');
+SELECT content, edited_at FROM chat.edit(1, 8, 'message 8');
+SELECT chat.unpin(1, 11), chat.delete(1, 4);
+SELECT chat.unreact(1, 5, '😀')::text LIKE '%👍%' AS shown;
+SELECT pg_stat_get_xact_tuples_inserted('chat.message'::regclass) - :inserted AS brought_back;
+ROLLBACK;
+
 -- what is changed becomes a row again, and no other
 BEGIN;
 SELECT chat.act_as(1);

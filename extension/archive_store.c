@@ -396,15 +396,24 @@ GetMessage(uint64 row, PackMessage *m)
 	GetText(row, ATTACHMENTS, m, PACK_ATTACHMENTS, &m->attachments);
 }
 
+#define SENDERS_BEHIND \
+	"(SELECT sender_id, max(seq) AS seq FROM unnest($2, $3) AS u (sender_id, seq) " \
+	"GROUP BY sender_id) s WHERE m.conversation_id = $1 AND m.account_id = s.sender_id " \
+	"AND m.read_seq < s.seq"
+
+/* In the order of CounterLockMembers(). */
+static SpiQuery lock_senders = {
+	.sql = "SELECT FROM chat.member m, " SENDERS_BEHIND
+		   " ORDER BY m.account_id FOR NO KEY UPDATE OF m",
+	.argtypes = {INT8OID, INT8ARRAYOID, INT8ARRAYOID},
+};
+
 /*
  * One's own last message counts as read (conversation.h), which is found among the rows: for
  * those that go the position is written.  It says nothing new, so it is no event.
  */
 static SpiQuery keep_positions = {
-	.sql = "UPDATE chat.member m SET read_seq = s.seq, changed = 'b' "
-		   "FROM (SELECT sender_id, max(seq) AS seq FROM unnest($2, $3) AS u (sender_id, seq) "
-		   "GROUP BY sender_id) s WHERE m.conversation_id = $1 AND m.account_id = s.sender_id "
-		   "AND m.read_seq < s.seq",
+	.sql = "UPDATE chat.member m SET read_seq = s.seq, changed = 'b' FROM " SENDERS_BEHIND,
 	.argtypes = {INT8OID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
@@ -414,6 +423,7 @@ KeepPositions(int64 conversation_id, const PackMessage *messages, int count)
 	Datum *senders = palloc(count * sizeof(Datum));
 	Datum *seqs = palloc(count * sizeof(Datum));
 	ArrayType *arrays[2];
+	const NullableDatum *args;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -422,9 +432,10 @@ KeepPositions(int64 conversation_id, const PackMessage *messages, int count)
 	}
 	arrays[0] = construct_array(senders, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 	arrays[1] = construct_array(seqs, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	SpiRun(&keep_positions,
-		   SpiArgs(SpiInt64(conversation_id), SpiDatum(PointerGetDatum(arrays[0]), false),
-				   SpiDatum(PointerGetDatum(arrays[1]), false)));
+	args = SpiArgs(SpiInt64(conversation_id), SpiDatum(PointerGetDatum(arrays[0]), false),
+				   SpiDatum(PointerGetDatum(arrays[1]), false));
+	SpiRun(&lock_senders, args);
+	SpiRun(&keep_positions, args);
 }
 
 static int

@@ -12,6 +12,8 @@
 
 #include "errors.h"
 
+#define AGE_MAX_YEARS 4000
+
 void
 ArgumentRequire(FunctionCallInfo fcinfo, int n, const char *what)
 {
@@ -88,6 +90,18 @@ CheckText(const char *what, const char *text, int max)
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
 				 errhint("Use 1 to %d characters, not only spaces.", max)));
+}
+
+void
+CheckAge(const char *what, const Interval *age)
+{
+	bool negative = age->month < 0 || age->day < 0 || age->time < 0;
+	int64 years = age->month / MONTHS_PER_YEAR + age->day / 365 + age->time / (365 * USECS_PER_DAY);
+
+	if (negative || years > AGE_MAX_YEARS)
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+				 errmsg("%s must not be negative, nor more than %d years", what, AGE_MAX_YEARS)));
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 
 /*
@@ -34,6 +35,9 @@ extern void CheckText(const char *what, const char *text, int max);
 
 /* Nothing but white space. */
 extern bool IsBlank(const char *text);
+
+/* How old something must be: no negative part, and not before what the calendar has. */
+extern void CheckAge(const char *what, const Interval *age);
 
 /* How many results are wanted: 1 to max, and a larger number is cut to max. */
 extern int CheckLimit(int wanted, int max);

@@ -13,6 +13,7 @@
 #include "catalog/pg_type_d.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "argument.h"
@@ -465,9 +466,12 @@ static SpiQuery remove_uploads = {
 Datum
 chat_clean_attachments(PG_FUNCTION_ARGS)
 {
+	int limit = CheckLimit(PG_GETARG_INT32(1), PG_INT32_MAX);
+
+	CheckAge("older_than", PG_GETARG_INTERVAL_P(0));
 	SpiBegin();
 	SpiRun(&remove_uploads, SpiArgs(SpiFunctionArg(fcinfo, 0)));
 	SpiEnd();
 	return SpiReturnValue(fcinfo, &remove_orphans,
-						  SpiArgs(SpiFunctionArg(fcinfo, 0), SpiFunctionArg(fcinfo, 1)));
+						  SpiArgs(SpiFunctionArg(fcinfo, 0), SpiInt32(limit)));
 }

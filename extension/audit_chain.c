@@ -261,8 +261,13 @@ static SpiQuery read_page = {
 
 #define KEPT_HEADS "jsonb_to_recordset($1) AS k (place bigint, hash bytea)"
 
+/* An entry is as to_jsonb() shows a row of audit_head: the bytes in either form of bytea. */
 static SpiQuery find_bad_heads = {
-	.sql = "SELECT FROM " KEPT_HEADS " WHERE k.place IS NULL OR k.hash IS NULL",
+	.sql = "SELECT FROM jsonb_array_elements(CASE jsonb_typeof($1) WHEN 'array' THEN $1 "
+		   "ELSE '[null]' END) k WHERE (jsonb_typeof(k) = 'object' "
+		   "AND k ->> 'place' ~ '^[0-9]{1,18}$' "
+		   "AND k ->> 'hash' ~ "
+		   "'^(\\\\x([0-9a-fA-F]{2})*|([^\\\\]|\\\\\\\\|\\\\[0-3][0-7]{2})*)$') IS NOT TRUE",
 	.argtypes = {JSONBOID},
 	.read_only = true,
 };
@@ -332,8 +337,9 @@ CheckHeads(NullableDatum kept)
 {
 	SpiBegin();
 	if (SpiRun(&find_bad_heads, SpiArgs(kept)) > 0)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
-						errmsg("each of the heads must have \"place\" and \"hash\"")));
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+				 errmsg("the heads must be an array of objects with \"place\" and \"hash\"")));
 	SpiEnd();
 }
 

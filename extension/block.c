@@ -101,6 +101,7 @@ MarkConversation(int64 account_id, int64 other)
 		return;
 	conversation_id = SpiGetInt64(0, 1);
 	CounterLock(conversation_id);
+	CounterLockMembers(conversation_id);
 	SpiRun(&mark_members,
 		   SpiArgs(SpiInt64(conversation_id), SpiInt64(account_id), SpiInt64(other)));
 }

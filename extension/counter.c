@@ -126,6 +126,18 @@ CounterLock(int64 conversation_id)
 	SpiRun(&lock_counter, SpiArgs(SpiInt64(conversation_id)));
 }
 
+static SpiQuery lock_members = {
+	.sql = "SELECT FROM chat.member WHERE conversation_id = $1 ORDER BY account_id "
+		   "FOR NO KEY UPDATE",
+	.argtypes = {INT8OID},
+};
+
+void
+CounterLockMembers(int64 conversation_id)
+{
+	SpiRun(&lock_members, SpiArgs(SpiInt64(conversation_id)));
+}
+
 static SpiQuery try_lock_counter = {
 	.sql = "SELECT FROM chat.conversation_counter WHERE conversation_id = $1 "
 		   "FOR NO KEY UPDATE SKIP LOCKED",

@@ -30,6 +30,12 @@ extern int64 CounterTakeVers(int64 conversation_id, int64 count);
 extern void CounterLock(int64 conversation_id);
 
 /*
+ * Besides, the rows of all members, in the order of their accounts: before several of them are
+ * written.  Positions move without the conversation's lock, and in that order (position.c).
+ */
+extern void CounterLockMembers(int64 conversation_id);
+
+/*
  * False if another transaction has the conversation locked, else it is locked now.
  * True as well if there is none: who then moves the counter finds out.
  */

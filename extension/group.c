@@ -121,6 +121,7 @@ chat_delete_group(PG_FUNCTION_ARGS)
 	SpiBegin();
 	ver = ConversationTakeVer(conversation_id);
 	PermissionRequire(conversation_id, caller, PERMISSION_DELETE_GROUP);
+	CounterLockMembers(conversation_id);
 	SpiRun(&count_members, SpiArgs(SpiInt64(conversation_id)));
 	SpiRun(&remove_everybody,
 		   SpiArgs(SpiInt64(conversation_id),

@@ -14,7 +14,9 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/array.h"
 
+#include "errors.h"
 #include "result.h"
 #include "spi.h"
 
@@ -123,6 +125,27 @@ static SpiQuery go_offline = {
 	.argtypes = {INT4OID, INT8OID, INT8ARRAYOID},
 };
 
+/* Argument n: more members are not told one by one. */
+static NullableDatum
+MembersMax(FunctionCallInfo fcinfo, int n)
+{
+	int count = PG_GETARG_INT32(n);
+
+	if (count < 0)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("members_max must not be negative")));
+	return SpiInt32(Min(count, PG_INT32_MAX - 1));
+}
+
+static NullableDatum
+Accounts(FunctionCallInfo fcinfo, int n)
+{
+	if (array_contains_nulls(PG_GETARG_ARRAYTYPE_P(n)))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("an account must not be NULL")));
+	return SpiFunctionArg(fcinfo, n);
+}
+
 /* Not more often than every minute, however many gateways say so. */
 static SpiQuery note_activity = {
 	.sql = "WITH l AS MATERIALIZED (SELECT account_id FROM chat.presence "
@@ -135,15 +158,18 @@ static SpiQuery note_activity = {
 Datum
 chat_gateway_presence(PG_FUNCTION_ARGS)
 {
-	NullableDatum members_max = SpiFunctionArg(fcinfo, 4);
 	NullableDatum gateway = SpiFunctionArg(fcinfo, 0);
+	NullableDatum online = Accounts(fcinfo, 1);
+	NullableDatum offline = Accounts(fcinfo, 2);
+	NullableDatum active = Accounts(fcinfo, 3);
+	NullableDatum members_max = MembersMax(fcinfo, 4);
 	TupleDesc description;
 	Tuplestorestate *store = ResultStore(fcinfo, &description);
 
 	SpiBegin();
-	SpiRunInto(&come_online, SpiArgs(members_max, gateway, SpiFunctionArg(fcinfo, 1)), store);
-	SpiRunInto(&go_offline, SpiArgs(members_max, gateway, SpiFunctionArg(fcinfo, 2)), store);
-	SpiRun(&note_activity, SpiArgs(SpiFunctionArg(fcinfo, 3)));
+	SpiRunInto(&come_online, SpiArgs(members_max, gateway, online), store);
+	SpiRunInto(&go_offline, SpiArgs(members_max, gateway, offline), store);
+	SpiRun(&note_activity, SpiArgs(active));
 	SpiEnd();
 	return (Datum) 0;
 }
@@ -175,6 +201,7 @@ chat_gateway_reap(PG_FUNCTION_ARGS)
 {
 	TupleDesc description;
 	Tuplestorestate *store = ResultStore(fcinfo, &description);
+	NullableDatum members_max = MembersMax(fcinfo, 0);
 	NullableDatum dead;
 	NullableDatum seen_at;
 
@@ -183,7 +210,7 @@ chat_gateway_reap(PG_FUNCTION_ARGS)
 	dead.value = SpiGetDatum(0, 1, &dead.isnull);
 	seen_at.value = SpiGetDatum(0, 2, &seen_at.isnull);
 	if (!seen_at.isnull)
-		SpiRunInto(&take_offline, SpiArgs(SpiFunctionArg(fcinfo, 0), dead, seen_at), store);
+		SpiRunInto(&take_offline, SpiArgs(members_max, dead, seen_at), store);
 	SpiEnd();
 	return (Datum) 0;
 }
@@ -201,7 +228,7 @@ Datum
 chat_gateway_changes(PG_FUNCTION_ARGS)
 {
 	return SpiReturnRows(fcinfo, &show_changes,
-						 SpiArgs(SpiFunctionArg(fcinfo, 1), SpiFunctionArg(fcinfo, 0)));
+						 SpiArgs(MembersMax(fcinfo, 1), SpiFunctionArg(fcinfo, 0)));
 }
 
 static SpiQuery show_counts = {

@@ -26,6 +26,14 @@ PG_FUNCTION_INFO_V1(chat_attach_append);
 PG_FUNCTION_INFO_V1(chat_attach_finish);
 PG_FUNCTION_INFO_V1(chat_attach_cancel);
 
+/* Those who begin at once do so one after the other, so that the count is exact: on the row
+ * that also holds the account's quota, which a finished upload takes. */
+static SpiQuery lock_uploads = {
+	.sql = "INSERT INTO chat.attachment_usage AS u (account_id, bytes) VALUES ($1, 0) "
+		   "ON CONFLICT (account_id) DO UPDATE SET bytes = u.bytes",
+	.argtypes = {INT8OID},
+};
+
 /* Nobody takes an hour for a piece: what is older was left behind. */
 static SpiQuery forget_old = {
 	.sql = "DELETE FROM chat.upload WHERE account_id = $1 AND created_at < now() - interval '1 h'",
@@ -88,6 +96,7 @@ chat_attach_begin(PG_FUNCTION_ARGS)
 
 	AttachmentExpect(conversation_id, caller, name, type, PG_ARGISNULL(3) ? 1 : PG_GETARG_INT64(3));
 	SpiBegin();
+	SpiRun(&lock_uploads, SpiArgs(SpiInt64(caller)));
 	SpiRun(&forget_old, SpiArgs(SpiInt64(caller)));
 	if (SpiRun(&begin_upload, SpiArgs(SpiInt64(conversation_id), SpiInt64(caller), SpiText(name),
 									  SpiText(type), SpiInt32(UPLOADS_MAX))) == 0)

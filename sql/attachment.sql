@@ -100,6 +100,8 @@ SELECT chat.act_as(1);
 SELECT count(a.id) FROM generate_series(1, 5) i, LATERAL chat.attach(1, 'orphan ' || i, 'text/plain', 'orphan') a;
 SELECT chat.clean_attachments();
 UPDATE chat.attachment SET created_at = now() - interval '25 hours';
+SELECT arguments, pg_temp.refusal(format('SELECT chat.clean_attachments(%s)', arguments)) FROM unnest(ARRAY['''-1 s''',
+	'''1 mon -40 days''', '''300000 years''', '''178000000 years''', '''4000 years''', 'max_results => 0', 'max_results => -1']) arguments;
 SELECT chat.clean_attachments(max_results => 3), chat.clean_attachments('2 days');
 SELECT chat.clean_attachments();
 SELECT chat.clean_attachments();

@@ -222,7 +222,10 @@ SELECT pg_temp.finds('INSERT INTO chat.audit_head VALUES (3, sha256(''''))');
 
 -- heads that are no heads
 SELECT pg_temp.finds('SELECT', '[{"place": 4, "hash": "\\x00"}]');
-SELECT pg_temp.refusal($$SELECT chat.audit_verify('{}')$$);
+SELECT heads, pg_temp.refusal(format('SELECT chat.audit_verify(%L)', heads)) FROM unnest(ARRAY['{}', 'null', '4',
+	'[4]', '[null]', '[[]]', '[{}]', '[{"place": "x", "hash": "\\x00"}]', '[{"place": 1.5, "hash": "\\x00"}]', '[{"place": -1, "hash": "\\x00"}]',
+	'[{"place": 99999999999999999999, "hash": "\\x00"}]', '[{"place": 1, "hash": "\\x0"}]', '[{"place": 1, "hash": "\\xzz"}]',
+	'[{"place": 1, "hash": "\\9"}]', '[{"place": 1, "hash": 7}]', '[{"place": 1, "hash": null}]']) heads;
 SELECT pg_temp.refusal($$SELECT chat.audit_verify('[{"hash": "\\x00"}]')$$), pg_temp.refusal($$SELECT chat.audit_verify('[{"place": 1}]')$$);
 
 -- after all that the log goes on where it was

@@ -33,6 +33,10 @@ SELECT user_id, is_online FROM chat.gateway_changes(60);
 SELECT count(*) FROM chat.gateway_changes(-60);
 -- who is unknown has nobody to tell
 SELECT * FROM chat.gateway_presence(20, '{99}', '{99}', '{99}');
+SELECT arguments, pg_temp.refusal(format('SELECT chat.gateway_presence(%s)', arguments)) FROM unnest(ARRAY['10, ''{NULL}'', ''{}'', ''{}''',
+	'10, ''{1}'', ''{NULL}'', ''{}''', '10, ''{}'', ''{}'', ''{1,NULL}''', '10, ''{}'', ''{}'', ''{}'', -1', '10, ''{3}'', ''{3}'', ''{}'', 2147483647', '10, ''{3}'', ''{}'', ''{}''']) arguments;
+SELECT pg_temp.refusal('SELECT chat.gateway_reap(-1)'), pg_temp.refusal('SELECT chat.gateway_reap(2147483647)');
+SELECT pg_temp.refusal('SELECT chat.gateway_changes(60, -1)'), pg_temp.refusal('SELECT chat.gateway_changes(2147483647, 2147483647)');
 
 -- activity counts once a minute
 UPDATE chat.presence SET last_seen = now() - CASE account_id WHEN 2 THEN interval '50 s' ELSE interval '70 s' END;

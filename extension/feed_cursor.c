@@ -41,6 +41,15 @@ FindOldest(void)
 	return DatumGetTimestampTz(SpiGetDatum(0, 1, &isnull)) - SLACK_US;
 }
 
+/* Where there are none, the server's array may be no array. */
+static void
+AddXids(FeedCursor *cursor, const TransactionId *xids, int count)
+{
+	if (count > 0)
+		memcpy(cursor->xids + cursor->count, xids, count * sizeof(TransactionId));
+	cursor->count += count;
+}
+
 FeedCursor
 FeedCursorNow(const FeedCursor *since)
 {
@@ -51,18 +60,13 @@ FeedCursorNow(const FeedCursor *since)
 		.xmin = snapshot->xmin,
 		.xmax = snapshot->xmax,
 		.overflowed = snapshot->suboverflowed,
-		.count = (int) snapshot->xcnt,
 	};
 
 	cursor.floor = since ? since->oldest : cursor.oldest;
 	cursor.xids = palloc((snapshot->xcnt + snapshot->subxcnt + 1) * sizeof(TransactionId));
-	memcpy(cursor.xids, snapshot->xip, snapshot->xcnt * sizeof(TransactionId));
+	AddXids(&cursor, snapshot->xip, (int) snapshot->xcnt);
 	if (!snapshot->suboverflowed)
-	{
-		memcpy(cursor.xids + cursor.count, snapshot->subxip,
-			   snapshot->subxcnt * sizeof(TransactionId));
-		cursor.count += snapshot->subxcnt;
-	}
+		AddXids(&cursor, snapshot->subxip, snapshot->subxcnt);
 	return cursor;
 }
 

@@ -140,8 +140,8 @@ suite_memcheck()
 	END
 	chmod +x "$bin/postgres"
 	PGCTLTIMEOUT=300 regress memcheck "$work/preloaded.conf" "$bin" || status=1
-	find "$logs" -size +0 -exec head -n 60 {} +
-	step "valgrind finds nothing" test -z "$(find "$logs" -size +0)"
+	find "$logs" -type f -size +0 -exec head -n 60 {} +
+	step "valgrind finds nothing" test -z "$(find "$logs" -type f -size +0)"
 	return $status
 }
 

@@ -140,20 +140,18 @@ ConversationHoldCaller(int64 caller)
 
 /* Not read-only: create_group() shows what it has just made. */
 static SpiQuery show_conversation = {
-	.sql = "SELECT " CONVERSATION_INFO " " MY_CONVERSATIONS
+	.sql = "SELECT " CONVERSATION_INFO " " SHOWN_CONVERSATIONS
 		   "WHERE me.account_id = $1 AND me.state = 'joined' AND c.id = $2",
 	.argtypes = {INT8OID, INT8OID},
 };
 
-/* OFFSET 0 keeps the planner from building the row once for each of its columns. */
+/* Several may have been active at one moment: among those it goes by id.  OFFSET 0 keeps the planner from building the row once for each of its columns. */
 static SpiQuery list_conversations = {
-	.sql = "SELECT (x.info).* FROM (SELECT " CONVERSATION_INFO " AS info " MY_CONVERSATIONS
-		   "LEFT JOIN chat.message l ON l.conversation_id = k.conversation_id "
-		   "AND l.seq = k.last_seq "
+	.sql = "SELECT (x.info).* FROM (SELECT " CONVERSATION_INFO " AS info " SHOWN_CONVERSATIONS
 		   "WHERE me.account_id = $1 AND me.state = 'joined' "
-		   "AND ($3 IS NULL OR coalesce(l.created_at, c.created_at) < $3) "
-		   "ORDER BY coalesce(l.created_at, c.created_at) DESC, c.id DESC LIMIT $2 OFFSET 0) x",
-	.argtypes = {INT8OID, INT4OID, TIMESTAMPTZOID},
+		   "AND ($3 IS NULL OR (" ACTIVE_AT ", c.id) < ($3, coalesce($4, 0))) "
+		   "ORDER BY " ACTIVE_AT " DESC, c.id DESC LIMIT $2 OFFSET 0) x",
+	.argtypes = {INT8OID, INT4OID, TIMESTAMPTZOID, INT8OID},
 	.read_only = true,
 };
 
@@ -193,7 +191,8 @@ chat_conversations(PG_FUNCTION_ARGS)
 
 	limit = CheckLimit(PG_ARGISNULL(0) ? MAX_CONVERSATIONS : PG_GETARG_INT32(0), MAX_CONVERSATIONS);
 	return SpiReturnRows(fcinfo, &list_conversations,
-						 SpiArgs(SpiInt64(caller), SpiInt32(limit), SpiFunctionArg(fcinfo, 1)));
+						 SpiArgs(SpiInt64(caller), SpiInt32(limit), SpiFunctionArg(fcinfo, 1),
+								 SpiFunctionArg(fcinfo, 2)));
 }
 
 Datum

@@ -72,12 +72,18 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"chat.message o " \
 	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
 
+/* Those with their last message l, for CONVERSATION_INFO. */
+#define SHOWN_CONVERSATIONS \
+	MY_CONVERSATIONS "LEFT JOIN chat.message l ON l.conversation_id = k.conversation_id " \
+					 "AND l.seq = k.last_seq "
+#define ACTIVE_AT "coalesce(l.created_at, c.created_at)"
+
 /* The columns of chat.member_info, from u of chat.user_info and m of chat.member. */
 #define MEMBER_INFO \
 	"u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, u.last_seen, m.role, " \
 	"CASE WHEN m.muted_until > statement_timestamp() THEN m.muted_until END"
 
-/* The chat.conversation_info of one of MY_CONVERSATIONS. */
+/* The chat.conversation_info of one of SHOWN_CONVERSATIONS. */
 #define CONVERSATION_INFO \
 	"ROW(c.id, c.is_group, c.name, " \
 	"ARRAY(SELECT ROW(" MEMBER_INFO ")::chat.member_info FROM chat.member m " \
@@ -91,6 +97,6 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"k.last_seq, k.last_seq - p.seq, p.seq, " \
 	"CASE WHEN k.last_seq > p.seq THEN (SELECT count(DISTINCT n.seq) FROM chat.mention n " \
 	"WHERE n.conversation_id = c.id AND n.account_id IN (0, me.account_id) " \
-	"AND n.seq > p.seq) ELSE 0 END, c.is_public)::chat.conversation_info"
+	"AND n.seq > p.seq) ELSE 0 END, c.is_public, " ACTIVE_AT ")::chat.conversation_info"
 
 #endif /* PARLEY_CONVERSATION_H */

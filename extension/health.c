@@ -131,6 +131,21 @@ static Check checks[] = {
 		 "SELECT format('%s rows of the audit log are not sealed, the oldest for %s', count(*), "
 		 "date_trunc('second', clock_timestamp() - min(at))), 'SELECT chat.audit_seal();' "
 		 "FROM chat.audit_pending HAVING min(at) < clock_timestamp() - interval '1 hour'"},
+	{"retention",
+	 .query.sql =
+		 "SELECT format('nobody has called apply_retention() for %s: messages are kept too long, "
+		 "or not archived', date_trunc('second', clock_timestamp() - called_at)), "
+		 "'SELECT * FROM chat.apply_retention(); -- every minute, while more is true' "
+		 "FROM chat.retention_job WHERE called_at < clock_timestamp() - interval '1 hour' "
+		 "AND (current_setting('pg_parley.retention') <> '0' "
+		 "OR current_setting('pg_parley.archive_after') <> '0' "
+		 "OR EXISTS (SELECT FROM chat.retention))"},
+	{"attachments",
+	 .query.sql = "SELECT format('%s attachments were never sent, the oldest for %s', count(*), "
+				  "date_trunc('second', clock_timestamp() - min(created_at))), "
+				  "'SELECT chat.clean_attachments(); -- every day, until it is 0' "
+				  "FROM chat.attachment WHERE seq IS NULL "
+				  "HAVING min(created_at) < clock_timestamp() - interval '2 days'"},
 	{"login_limits",
 	 .query.sql =
 		 "SELECT format('%s is not limited by %s', action, scope), "

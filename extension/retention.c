@@ -192,7 +192,7 @@ static SpiQuery take_job = {
 };
 
 static SpiQuery write_job = {
-	.sql = "UPDATE chat.retention_job SET archives = $1, conversation_id = $2",
+	.sql = "UPDATE chat.retention_job SET archives = $1, conversation_id = $2, called_at = now()",
 	.argtypes = {BOOLOID, INT8OID},
 };
 

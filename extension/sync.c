@@ -86,7 +86,7 @@ PG_FUNCTION_INFO_V1(chat_sync);
 	"ORDER BY m.account_id = $1 DESC, m.joined_at, m.account_id LIMIT 50) m) positions "
 
 #define CONVERSATION \
-	"LEFT JOIN LATERAL (SELECT " CONVERSATION_INFO " AS info " MY_CONVERSATIONS \
+	"LEFT JOIN LATERAL (SELECT " CONVERSATION_INFO " AS info " SHOWN_CONVERSATIONS \
 	"WHERE me.account_id = $1 AND me.conversation_id = b.conversation_id " \
 	"AND (b.reset OR c.ver > b.had_ver OR memberships.list <> '{}')) conversation ON true "
 

@@ -23,6 +23,7 @@ static const struct JobRow
 	{60000, {"audit_seal", "SELECT chat.audit_seal(5000) = 5000", 0}},
 	{60000, {"erase_content", "SELECT chat.erase_content(1000)", 0}},
 	{60000, {"apply_retention", "SELECT more FROM chat.apply_retention(1000)", 0}},
+	{600000, {"clean_attachments", "SELECT chat.clean_attachments() = 1000", 0}},
 };
 
 typedef struct Job

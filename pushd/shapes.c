@@ -48,7 +48,7 @@ static const struct ShapeMember
 	{"conversation", "member_count", "int"}, {"conversation", "last_message", "message?"},
 	{"conversation", "last_seq", "int"}, {"conversation", "unread", "int"},
 	{"conversation", "read_seq", "int"}, {"conversation", "mentions", "int"},
-	{"conversation", "is_public", "bool"},
+	{"conversation", "is_public", "bool"}, {"conversation", "active_at", "time"},
 	{"stats", "conversations", "int"}, {"stats", "messages", "int"}, {"stats", "unread", "int"},
 	{"language", "language", "text"},
 	{"permission", "action", "text"}, {"permission", "in_group", "text"},

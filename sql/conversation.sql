@@ -50,6 +50,34 @@ SELECT count(*) FROM chat.conversations(50, :'before');
 SELECT pg_temp.refusal('SELECT chat.conversations(0)');
 COMMIT;
 
+-- Of one moment, and without a message: every page goes on where the one before has ended.
+BEGIN;
+SELECT chat.act_as(4);
+SELECT count(chat.create_group('group ' || n)) FROM generate_series(1, 7) n;
+CREATE FUNCTION pg_temp.pages(size int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	pages text[];
+	ids bigint[];
+	active timestamptz;
+BEGIN
+	LOOP
+		SELECT array_agg(c.id), min(active_at) INTO ids, active FROM chat.conversations(size, active, ids[size]) c;
+		EXIT WHEN ids IS NULL;
+		pages := pages || ids::text;
+	END LOOP;
+	RETURN pages::text;
+END
+$$;
+SELECT count(DISTINCT active_at) AS moments, bool_and(last_message IS NULL) AS silent FROM chat.conversations();
+SELECT pg_temp.pages(n) FROM generate_series(1, 8) n;
+SELECT seq FROM (SELECT min(id) AS id FROM chat.conversations()) c, chat.send(c.id, 'x');
+SELECT pg_temp.pages(3);
+SELECT count(*) FROM chat.conversations(50, 'infinity');
+SELECT count(*) FROM chat.conversations(50, '-infinity');
+SELECT count(*) FROM chat.conversations(50, now(), 9223372036854775807);
+SELECT count(*) FROM chat.conversations(50, now(), -9223372036854775808);
+ROLLBACK;
+
 -- an unknown conversation and somebody else's look the same
 BEGIN;
 SELECT chat.act_as(4);

@@ -12,18 +12,22 @@ SELECT ok = (current_setting('shared_preload_libraries') LIKE '%pg_parley%') AS 
 SELECT ok = (current_setting('max_slot_wal_keep_size') <> '-1') AS agrees FROM chat.health() WHERE "check" = 'max_slot_wal_keep_size';
 
 -- remedies remedy
+BEGIN; SELECT chat.act_as(1); SELECT (chat.attach((chat.create_group('team')).id, 'a', 'text/plain', 'x')).id; COMMIT;
 BEGIN;
 DELETE FROM chat.jwt_key;
 SELECT chat.set_rate_limit('login', 'address', NULL, NULL);
 INSERT INTO chat.audit_pending (at, kind) VALUES (now() - interval '2 hours', 'login');
 SET LOCAL synchronous_commit = off;
+SET LOCAL pg_parley.archive_after = '1d';
+UPDATE chat.retention_job SET called_at = now() - interval '2 hours';
+UPDATE chat.attachment SET created_at = now() - interval '3 days';
 SELECT "check", regexp_replace(problem, '\d+ rows|for .*', '...', 'g') AS problem, remedy FROM chat.health()
-	WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits', 'durability') AND problem !~ 'fsync|full_page';
-SELECT string_agg(remedy, ' ') AS remedies FROM chat.health() WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits') \gset
+	WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits', 'durability', 'retention', 'attachments') AND problem !~ 'fsync|full_page';
+SELECT string_agg(regexp_replace(remedy, ' -- .*', ''), ' ') AS remedies FROM chat.health() WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits', 'retention', 'attachments') \gset
 \o /dev/null
 :remedies
 \o
-SELECT * FROM chat.health() WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits');
+SELECT * FROM chat.health() WHERE "check" IN ('signing_key', 'audit_sealing', 'login_limits', 'retention', 'attachments');
 ROLLBACK;
 
 SET ROLE chat_user;

@@ -138,7 +138,7 @@ SET pg_parley.archive_after = '300d';
 SELECT * FROM chat.apply_retention(4);
 SELECT * FROM chat.apply_retention(4);
 SELECT * FROM chat.apply_retention(4);
-SELECT * FROM chat.retention_job;
+SELECT archives, conversation_id FROM chat.retention_job;
 SELECT seq, last_seq FROM (SELECT conversation_id, min(seq) AS seq FROM chat.message GROUP BY 1) m JOIN chat.conversation_counter USING (conversation_id) ORDER BY conversation_id;
 RESET pg_parley.retention;
 RESET pg_parley.archive_after;

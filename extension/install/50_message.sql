@@ -88,10 +88,11 @@ CREATE TYPE chat.conversation_info AS (
 	unread       bigint,
 	read_seq     bigint,
 	mentions     bigint,
-	is_public    boolean
+	is_public    boolean,
+	active_at    timestamptz
 );
 COMMENT ON TYPE chat.conversation_info IS
-	'A conversation as one member sees it; members holds the first 50, member_count says how many there are; mentions counts the unread messages that name the member or all';
+	'A conversation as one member sees it; members holds the first 50, member_count says how many there are; mentions counts the unread messages that name the member or all; active_at is the time of the last message, or else of the beginning';
 
 CREATE TYPE chat.direct_result AS (conversation chat.conversation_info, created boolean);
 COMMENT ON TYPE chat.direct_result IS 'The answer of chat.direct()';
@@ -115,13 +116,14 @@ CREATE FUNCTION chat.create_group(name text, usernames text[] DEFAULT '{}',
 COMMENT ON FUNCTION chat.create_group(text, text[], boolean) IS
 	'A new group that the caller owns, with the named accounts in it; a public one is open to everybody';
 
-CREATE FUNCTION chat.conversations(max_results int DEFAULT 50, before timestamptz DEFAULT NULL)
+CREATE FUNCTION chat.conversations(max_results int DEFAULT 50, before timestamptz DEFAULT NULL,
+								   before_id bigint DEFAULT NULL)
 	RETURNS SETOF chat.conversation_info
 	AS 'MODULE_PATHNAME', 'chat_conversations'
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION chat.conversations(int, timestamptz) IS
-	'The caller''s conversations, the last active first; before pages on by time of last activity';
+COMMENT ON FUNCTION chat.conversations(int, timestamptz, bigint) IS
+	'The caller''s conversations, the last active first; the next page is before active_at and id of the last';
 
 CREATE FUNCTION chat.conversation(conversation_id bigint) RETURNS chat.conversation_info
 	AS 'MODULE_PATHNAME', 'chat_conversation'
@@ -213,7 +215,7 @@ COMMENT ON FUNCTION chat.history_page(bigint, bigint, bigint, bigint, int) IS
 	'The same as one value, with has_more: whether there are more in the direction asked for (backward for around)';
 
 REVOKE ALL ON FUNCTION
-	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz),
+	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz, bigint),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
 	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[], boolean), chat.message(bigint, bigint),
@@ -221,7 +223,7 @@ REVOKE ALL ON FUNCTION
 	chat.history_page(bigint, bigint, bigint, bigint, int)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz),
+	chat.direct(text), chat.create_group(text, text[], boolean), chat.conversations(int, timestamptz, bigint),
 	chat.conversation(bigint), chat.stats(), chat.members(bigint), chat.add_member(bigint, text),
 	chat.remove_member(bigint, bigint), chat.leave(bigint), chat.send(bigint, text, uuid, bigint, bigint[]),
 	chat.message(bigint, bigint), chat.mark_read(bigint, bigint),

@@ -91,4 +91,4 @@ GRANT EXECUTE ON FUNCTION
 	chat.attach(bigint, text, text, bytea, bytea), chat.detach(bigint, bigint),
 	chat.attachment(bigint, bigint), chat.download(bigint, bigint, int, int)
 	TO chat_user;
-GRANT EXECUTE ON FUNCTION chat.clean_attachments(interval, int) TO chat_admin;
+GRANT EXECUTE ON FUNCTION chat.clean_attachments(interval, int) TO chat_gateway, chat_admin;

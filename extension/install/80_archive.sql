@@ -93,10 +93,12 @@ COMMENT ON COLUMN chat.hold.account_id IS 'Who placed it; NULL: a role without a
 CREATE TABLE chat.retention_job (
 	only_row        boolean PRIMARY KEY DEFAULT true CHECK (only_row),
 	archives        boolean NOT NULL DEFAULT false,
-	conversation_id bigint NOT NULL DEFAULT 0
+	conversation_id bigint NOT NULL DEFAULT 0,
+	called_at       timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE chat.retention_job IS
 	'How far apply_retention() is in its round: purging, then archiving, up to which conversation';
+COMMENT ON COLUMN chat.retention_job.called_at IS 'For health(): does anybody call it?';
 INSERT INTO chat.retention_job DEFAULT VALUES;
 
 CREATE FUNCTION chat.purge(before timestamptz, max_messages int DEFAULT 10000,

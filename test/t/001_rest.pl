@@ -285,8 +285,11 @@ subtest conversations => sub {
 		last_message => with(message => client_id => 'text', reply_to => 'int', thread => 'int')), 'shape';
 	is_deeply [ map { $_->{name} } @{ $alice->get('/conversations', limit => 1)->json } ], ['long'], 'limit';
 	is_deeply [ map { $_->{name} }
-		  @{ $alice->get('/conversations', limit => 1, before => $list->[0]{last_message}{created_at})->json } ],
+		  @{ $alice->get('/conversations', limit => 1, before => $list->[0]{active_at}, before_id => $list->[0]{id})->json } ],
 	  ['team'], 'the next page';
+	my $first = $alice->get('/conversations', limit => 1);
+	my ($next) = $first->header('Link') =~ m{^</api/v1(/conversations\?[^>]+)>; rel="next"};
+	is_deeply $alice->get($next)->json, [ $list->[1] ], 'is where the answer says';
 	is_deeply $parley->signup('erin')->get('/conversations')->json, [], 'none';
 	refuses $alice->get('/conversations', limit => -1), 422, 'invalid_argument', 'limit -1';
 	refuses $alice->get('/conversations', before => 'no time'), 422, 'invalid_argument', 'before no time';

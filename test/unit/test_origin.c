@@ -106,6 +106,11 @@ test_links(void)
 			"link: </api/v1/x%20y?limit=2&q=a%26b&before=2026%2B00%3A00>; rel=\"next\"\r\n",
 			"the query but for the cursor");
 	buffer_reset(&fields);
+	link_write_next(&fields, "/x", "id=1\0before_id=9\0before=old\0q=a\nb\0",
+					"before=new\nbefore_id=7");
+	is_text(buffer_cstring(&fields),
+			"link: </x?id=1&q=a%0Ab&before=new&before_id=7>; rel=\"next\"\r\n", "of two values");
+	buffer_reset(&fields);
 	link_write_next(&fields, "/x", "", "after=7");
 	is_text(buffer_cstring(&fields), "link: </x?after=7>; rel=\"next\"\r\n", "no query");
 	buffer_free(&fields);

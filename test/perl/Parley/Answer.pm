@@ -109,7 +109,6 @@ $SHAPES{grant}  = {
 $SHAPES{conversation} = {
 	id           => 'int',
 	is_group     => 'bool',
-	is_public    => 'bool',
 	name         => 'text',
 	members      => [ $SHAPES{member}, $SHAPES{member} ],
 	member_count => 'int',
@@ -118,7 +117,8 @@ $SHAPES{conversation} = {
 	unread       => 'int',
 	read_seq     => 'int',
 	mentions     => 'int',
-	is_public    => 'bool'
+	is_public    => 'bool',
+	active_at    => 'time'
 };
 
 1;

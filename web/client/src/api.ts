@@ -27,9 +27,13 @@ export class Api {
     return this.session.call({ method: "GET", path: `/users/${id}` });
   }
 
-  /** Newest activity first; before a time of last activity. */
-  conversations(limit?: number, before?: string): Promise<Conversation[]> {
-    return this.session.call({ method: "GET", path: "/conversations", query: { limit, before } });
+  /** Newest activity first; after the last one of a page, if that is given. */
+  conversations(limit?: number, last?: Conversation): Promise<Conversation[]> {
+    return this.session.call({
+      method: "GET",
+      path: "/conversations",
+      query: { limit, before: last?.active_at, before_id: last?.id },
+    });
   }
 
   conversation(id: number): Promise<Conversation> {

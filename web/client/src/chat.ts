@@ -226,12 +226,12 @@ export class Chat extends Emitter<ChatEvents> {
 
   private async readList(): Promise<Conversation[]> {
     const list = new Map<number, Conversation>();
-    let before: string | undefined;
+    let last: Conversation | undefined;
     for (let page = 0; page < MAX_LIST_PAGES; page++) {
-      const part = await this.api.conversations(LIST_PAGE, before);
+      const part = await this.api.conversations(LIST_PAGE, last);
       for (const conversation of part) list.set(conversation.id, conversation);
-      before = part[part.length - 1]?.last_message?.created_at;
-      if (part.length < LIST_PAGE || before === undefined) break;
+      last = part[part.length - 1];
+      if (part.length < LIST_PAGE) break;
     }
     return [...list.values()];
   }
@@ -256,7 +256,7 @@ export class Chat extends Emitter<ChatEvents> {
     this.listed.add(snapshot.id);
     const last = this.catchUp.last(snapshot.id);
     if (last === null || last.seq <= snapshot.last_seq) return snapshot;
-    const newer = { ...snapshot, last_message: last, last_seq: last.seq };
+    const newer = { ...snapshot, last_message: last, last_seq: last.seq, active_at: last.created_at };
     if (last.sender_id === this.session.user?.id) return { ...newer, unread: 0, read_seq: last.seq };
     return { ...newer, unread: snapshot.unread + last.seq - snapshot.last_seq };
   }

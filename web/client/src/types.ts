@@ -68,6 +68,8 @@ export interface Conversation {
   /** Unread messages that name the caller. */
   mentions: number;
   is_public: boolean;
+  /** When the last message was sent, or else when it began. */
+  active_at: string;
 }
 
 /** Messages oldest first. */

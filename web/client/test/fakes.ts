@@ -296,6 +296,7 @@ export class FakeServer {
       read_seq: 0,
       mentions: 0,
       is_public: false,
+      active_at: new Date(0).toISOString(),
     };
   }
 }

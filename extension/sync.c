@@ -138,18 +138,29 @@ GetKey(const JsonbValue *key)
 	return Int64GetDatum(id);
 }
 
+/* Below 0: less, above: more. */
+static int
+CompareNumber(Datum numeric, int64 to)
+{
+	Datum other = DirectFunctionCall1(int8_numeric, Int64GetDatum(to));
+
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, numeric, other));
+}
+
 static Datum
 GetNumber(JsonbContainer *cursor, const char *name)
 {
 	JsonbValue *value = getKeyJsonValueFromContainer(cursor, name, strlen(name), NULL);
-	int64 number;
+	Datum number;
 
 	if (value == NULL || value->type != jbvNumeric)
 		RaiseBadCursor("seq and ver are numbers");
-	number = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
-	if (number < 0)
+	number = NumericGetDatum(value->val.numeric);
+	if (CompareNumber(number, 0) < 0)
 		RaiseBadCursor("seq and ver are not negative");
-	return Int64GetDatum(number);
+	if (CompareNumber(number, PG_INT64_MAX) > 0)
+		RaiseBadCursor("seq and ver are at most 9223372036854775807");
+	return DirectFunctionCall1(numeric_int8, number);
 }
 
 static Datum

@@ -61,7 +61,7 @@ SELECT * FROM pg_temp.show(1, '{"1": {"seq": 11, "ver": 5}, "2": {"seq": 3, "ver
 SELECT cursors, pg_temp.refusal(format('SELECT chat.act_as(1); SELECT chat.sync(%L)', cursors)) FROM unnest(ARRAY[
 	'[]', '1', 'null', '{"x": {"seq": 1, "ver": 1}}', '{"": {"seq": 1, "ver": 1}}', '{"0": {"seq": 1, "ver": 1}}', '{"07": {"seq": 1, "ver": 1}}', '{" 7": {"seq": 1, "ver": 1}}', '{"-1": {"seq": 1, "ver": 1}}',
 	'{"9223372036854775808": {"seq": 1, "ver": 1}}', '{"1": 1}', '{"1": []}', '{"1": null}', '{"1": {}}', '{"1": {"seq": 1}}',
-	'{"1": {"seq": "1", "ver": 1}}', '{"1": {"seq": -1, "ver": 1}}', '{"1": {"seq": 1e30, "ver": 1}}',
+	'{"1": {"seq": "1", "ver": 1}}', '{"1": {"seq": -1, "ver": 1}}', '{"1": {"seq": 1e30, "ver": 1}}', '{"1": {"seq": 1, "ver": 9223372036854775808}}', '{"1": {"seq": -0.6, "ver": 1}}', '{"1": {"seq": 1, "ver": -1e20}}',
 	'{"1": {"seq": 1, "ver": 1, "positions": 1}}']::jsonb[]) cursors;
 SELECT pg_temp.refusal($$SELECT chat.act_as(1); SELECT chat.sync('{}', 0)$$);
 SELECT pg_temp.refusal($$SELECT chat.sync('{}')$$);

@@ -109,6 +109,28 @@ ExplainRefusal(const Send *send)
 	return silence == PARLEY_NO_ERROR ? PARLEY_ERROR_MESSAGE_NOT_FOUND : silence;
 }
 
+static bool
+Insert(const Send *send, int64 seq, NullableDatum attachments)
+{
+	return SpiRun(send->reply_to.isnull ? &insert_message : &insert_reply,
+				  SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id), SpiInt64(seq),
+						  SpiText(send->content), send->client_id, attachments, send->reply_to)) >
+		   0;
+}
+
+/* A mute that ends between the refusal and the look for its reason is none. */
+static bool
+InsertOrExplain(Send *send, int64 seq, NullableDatum attachments)
+{
+	if (Insert(send, seq, attachments))
+		return true;
+	send->refusal = ExplainRefusal(send);
+	if (send->refusal != PARLEY_ERROR_MESSAGE_NOT_FOUND || !Insert(send, seq, attachments))
+		return false;
+	send->refusal = SEND_OK;
+	return true;
+}
+
 /* Says it under the number seq.  False: the number was not used. */
 static bool
 PostMessage(Send *send, int64 seq)
@@ -121,13 +143,8 @@ PostMessage(Send *send, int64 seq)
 	if (send->attachments)
 		attachments = AttachmentDescribe(send->conversation_id, send->sender_id, send->attachments);
 
-	if (SpiRun(send->reply_to.isnull ? &insert_message : &insert_reply,
-			   SpiArgs(SpiInt64(send->conversation_id), SpiInt64(send->sender_id), SpiInt64(seq),
-					   SpiText(send->content), send->client_id, attachments, send->reply_to)) == 0)
-	{
-		send->refusal = ExplainRefusal(send);
+	if (!InsertOrExplain(send, seq, attachments))
 		return false;
-	}
 	send->seq = seq;
 	send->created_at = GetTimestamp(1);
 	if (send->attachments)

@@ -51,6 +51,27 @@ SELECT pg_temp.refusal($$SELECT chat.attach(1, 'a.txt', 'text/plain', 'a')$$);
 COMMIT;
 BEGIN; SELECT chat.act_as(3); SELECT chat.send_deferred(1, 'at commit'); COMMIT;
 
+-- a mute that ends while a send is looked at explains no other refusal
+DO $$
+DECLARE
+	said boolean;
+BEGIN
+	FOR i IN 1 .. 100 LOOP
+		UPDATE chat.member SET muted_until = clock_timestamp() + interval '500 us' WHERE conversation_id = 1 AND account_id = 3;
+		said := false;
+		PERFORM chat.act_as(3);
+		WHILE NOT said LOOP
+			BEGIN
+				PERFORM chat.send(1, 'x');
+				said := true;
+				RAISE EXCEPTION 'not kept';
+			EXCEPTION WHEN raise_exception OR SQLSTATE 'PC012' THEN
+				NULL;
+			END;
+		END LOOP;
+	END LOOP;
+END
+$$;
 -- a mute that is over is none
 UPDATE chat.member SET muted_until = clock_timestamp() WHERE account_id = 3;
 BEGIN;

@@ -35,7 +35,7 @@ SELECT to_json(chat.delete_account('correct horse'));
 SELECT chat.current_account_id();
 SELECT pg_temp.refusal('SELECT chat.me()');
 COMMIT;
-SELECT to_jsonb(a) - 'created_at' - 'closed_at' AS account, closed_at IS NOT NULL AS closed FROM chat.account a WHERE id = 1;
+SELECT to_jsonb(a) - 'created_at' - 'closed_at' - 'profile_changed_at' AS account, closed_at IS NOT NULL AS closed FROM chat.account a WHERE id = 1;
 SELECT count(*) FILTER (WHERE account_id = 1) FROM chat.account_secret;
 SELECT count(*) FROM chat.admin;
 SELECT count(*) FROM chat.presence;

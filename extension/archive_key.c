@@ -169,6 +169,8 @@ ArchiveKeyAdd(int64 conversation_id, int64 *keys, int count)
 {
 	int64 purged_seq;
 
+	if (count == 0)
+		return;
 	qsort(keys, count, sizeof(int64), CompareKeys);
 	SpiRun(&find_purged, SpiArgs(SpiInt64(conversation_id)));
 	purged_seq = SpiGetInt64(0, 1);

@@ -167,7 +167,9 @@ SpiRunInto(SpiQuery *query, const NullableDatum *args, Tuplestorestate *store)
 Datum
 SpiGetDatum(uint64 row, int column, bool *isnull)
 {
-	Assert(SPI_tuptable != NULL && row < SPI_tuptable->numvals);
+	if (SPI_tuptable == NULL || row >= SPI_tuptable->numvals)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("a statement gave no row %llu", (unsigned long long) row + 1)));
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 

@@ -87,7 +87,7 @@ extern uint64 SpiRun(SpiQuery *query, const NullableDatum *args);
  */
 extern uint64 SpiRunInto(SpiQuery *query, const NullableDatum *args, Tuplestorestate *store);
 
-/* The rows of the last SpiRun(): row counts from 0, column from 1. */
+/* The rows of the last SpiRun(): row counts from 0, column from 1.  No such row is an error. */
 extern Datum SpiGetDatum(uint64 row, int column, bool *isnull);
 extern int64 SpiGetInt64(uint64 row, int column); /* NULL reads as 0 */
 extern bool SpiGetBool(uint64 row, int column);	  /* NULL reads as false */

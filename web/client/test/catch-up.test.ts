@@ -170,6 +170,18 @@ test("a server that is behind the cursor resets, and is taken at its word", asyn
   assert.equal(server.calls("/conversations/7").length, 1, "its members are asked for again");
 });
 
+test("a long list is read page by page to its end, whatever was ever said", async () => {
+  const { chat, connect, server } = await fixture();
+  for (let id = 1; id <= 450; id++) server.stored.set(id, []);
+  const lists: number[][] = [];
+  chat.on("conversations", (all) => lists.push(all.map(({ id }) => id)));
+  await connect();
+  await settled();
+  assert.equal(lists.length, 1);
+  assert.equal(new Set(lists[0]).size, 450);
+  assert.equal(server.calls("/conversations").length, 3);
+});
+
 test("after a failover the same numbers are other messages, whoever is ahead", async () => {
   const { chat, clock, connect, socket, server, comeBack } = await fixture();
   server.store(1, 2, 3);

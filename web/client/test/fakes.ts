@@ -253,7 +253,7 @@ export class FakeServer {
     }
     if (call.path === "/auth/me") return json(user);
     if (call.path === "/conversations") {
-      return json([...this.stored.keys()].map((id) => this.conversation(id)));
+      return json(this.list(call));
     }
     const [, id, messages] = /^\/conversations\/(\d+)(\/messages)?$/.exec(call.path) ?? [];
     if (id === undefined || !this.stored.has(Number(id)))
@@ -270,6 +270,16 @@ export class FakeServer {
     const refresh_token = `refresh-${this.issued}`;
     const holder = { ...user, id: this.userId };
     return { user: holder, access_token, refresh_token, token_type: "Bearer", expires_in: 600 };
+  }
+
+  /** All of them are of one moment. */
+  private list(call: Asked): Conversation[] {
+    const before = Number(call.query.get("before_id") ?? Infinity);
+    return [...this.stored.keys()]
+      .filter((id) => id < before)
+      .sort((a, b) => b - a)
+      .slice(0, Number(call.query.get("limit") ?? 50))
+      .map((id) => this.conversation(id));
   }
 
   private page(id: number, call: Asked): object {

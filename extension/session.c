@@ -52,6 +52,7 @@ static const IntSetting settings[] = {
 };
 
 PG_FUNCTION_INFO_V1(chat_authenticate);
+PG_FUNCTION_INFO_V1(chat_gateway_act);
 PG_FUNCTION_INFO_V1(chat_signup);
 PG_FUNCTION_INFO_V1(chat_login);
 PG_FUNCTION_INFO_V1(chat_refresh);
@@ -120,11 +121,11 @@ SessionLives(int64 session_id, int64 account_id)
 }
 
 static void
-RequireLivingSession(const JwtClaims *claims)
+RequireLivingSession(int64 session_id, int64 account_id)
 {
-	if (!SessionLives(claims->session_id, claims->account_id))
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_SESSION_REVOKED),
-						errmsg("the session of this token has ended")));
+	if (!SessionLives(session_id, account_id))
+		ereport(ERROR,
+				(ParleyErrcode(PARLEY_ERROR_SESSION_REVOKED), errmsg("the session has ended")));
 }
 
 JwtVerdict
@@ -150,7 +151,7 @@ SessionVerify(text *token)
 			ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_TOKEN_EXPIRED),
 							errmsg("the access token has expired")));
 	}
-	RequireLivingSession(&claims);
+	RequireLivingSession(claims.session_id, claims.account_id);
 	return claims;
 }
 
@@ -161,6 +162,18 @@ chat_authenticate(PG_FUNCTION_ARGS)
 
 	IdentitySet(claims.account_id, claims.session_id);
 	PG_RETURN_INT64(claims.account_id);
+}
+
+/* For a gateway that verified a token of the session when its client came, and keeps none. */
+Datum
+chat_gateway_act(PG_FUNCTION_ARGS)
+{
+	int64 account_id = PG_GETARG_INT64(0);
+	int64 session_id = PG_GETARG_INT64(1);
+
+	RequireLivingSession(session_id, account_id);
+	IdentitySet(account_id, session_id);
+	PG_RETURN_VOID();
 }
 
 /* ---- refresh tokens ----------------------------------------------------- */

@@ -11,7 +11,7 @@
 #include "caller.h"
 #include "pgproblem.h"
 
-static const PgStatement act_as = {"act_as", "SELECT chat.act_as($1)", 1};
+static const PgStatement act = {"gateway_act", "SELECT chat.gateway_act($1, $2)", 2};
 
 /* A call that the database is carrying out. */
 typedef struct Running
@@ -83,10 +83,12 @@ start(PgPool *pool, Session *session, const char *id, const Route *route,
 	size_t size = id ? strlen(id) + 1 : 0;
 	Running *running = xmalloc(sizeof(Running) + size);
 	char account[PGPARAM_DIGITS];
-	PgParam param = pgparam_int64(account, session_account_id(session));
+	char login[PGPARAM_DIGITS];
+	PgParam params[] = {pgparam_int64(account, session_account_id(session)),
+						pgparam_int64(login, session_login_id(session))};
 	Caller caller;
 	PgCall calls[] = {caller_call(&caller, session_client(session), NULL),
-					  {&act_as, &param},
+					  {&act, params},
 					  {&route->statement, arguments->params}};
 
 	*running = (Running){.session = session, .route = route, .has_id = id != NULL};

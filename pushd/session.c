@@ -522,6 +522,12 @@ session_account_id(const Session *session)
 }
 
 int64_t
+session_login_id(const Session *session)
+{
+	return session->connection.session_id;
+}
+
+int64_t
 session_scope(const Session *session)
 {
 	return session->scope;

@@ -164,6 +164,7 @@ void session_unref(Session *session);
 
 SessionState session_state(const Session *session);
 int64_t session_account_id(const Session *session);
+int64_t session_login_id(const Session *session); /* chat.session.id */
 int64_t session_scope(const Session *session);
 
 /* Whose numbers and versions the cursors of a live session are: see chat.timeline().  The same

@@ -90,6 +90,24 @@ SELECT item, error, account_id, session_id > 0 AS has_session, (c."user").userna
 SELECT c.item FROM chat.gateway_connect_batch('{}') c;
 SELECT pg_temp.refusal($$SELECT chat.gateway_connect_batch(array_fill('x'::text, ARRAY[1001]))$$);
 
+-- a gateway acts by a session that it has seen a token of: the account calls, so its rate limits hold
+SELECT session_id AS s, account_id AS id FROM chat.gateway_connect(:'d') \gset
+SELECT chat.set_rate_limit('search', 'account', 1, 0.001);
+BEGIN;
+SELECT chat.gateway_act(:id, :s);
+SELECT (chat.me()).username;
+SELECT count(*) FROM chat.sessions() WHERE is_current AND id = :s;
+SELECT length(ticket) > 30 AS has_ticket FROM chat.ws_ticket();
+SELECT count(*) FROM chat.search('anything');
+SELECT pg_temp.refusal($$SELECT chat.search('anything')$$);
+COMMIT;
+SELECT chat.reset_rate_limit('search', 'account');
+-- not by somebody else's, nor by one that is not there or has ended
+SELECT pg_temp.refusal(format('SELECT chat.gateway_act(1, %s)', :s));
+SELECT pg_temp.refusal(format('SELECT chat.gateway_act(%s, 0)', :id));
+UPDATE chat.session SET ended_at = now(), end_reason = 'logout' WHERE id = :s;
+SELECT pg_temp.refusal(format('SELECT chat.gateway_act(%s, %s)', :id, :s));
+
 -- an expired token is told apart from a wrong one
 SET pg_parley.access_token_lifetime = '10s';
 SELECT g.expires_in FROM chat.login('alice', 'correct horse') g;

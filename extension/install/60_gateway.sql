@@ -34,10 +34,16 @@ CREATE FUNCTION chat.gateway_connect_ticket(ticket text, OUT error text, OUT acc
 COMMENT ON FUNCTION chat.gateway_connect_ticket(text) IS
 	'The same for a ticket, which is used up; error is NULL or the stable code of a refusal, which is returned so that its traces commit';
 
+CREATE FUNCTION chat.gateway_act(account_id bigint, session_id bigint) RETURNS void
+	AS 'MODULE_PATHNAME', 'chat_gateway_act'
+	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION chat.gateway_act(bigint, bigint) IS
+	'Acts for an account by a session whose client is connected, until the transaction ends';
+
 REVOKE ALL ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(text[]),
-	chat.gateway_connect_ticket(text) FROM PUBLIC;
+	chat.gateway_connect_ticket(text), chat.gateway_act(bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chat.gateway_connect(text), chat.gateway_connect_batch(text[]),
-	chat.gateway_connect_ticket(text) TO chat_gateway;
+	chat.gateway_connect_ticket(text), chat.gateway_act(bigint, bigint) TO chat_gateway;
 
 CREATE FUNCTION chat.gateway_neighbours(account_ids bigint[])
 	RETURNS TABLE (account_id bigint, conversation_ids bigint[])

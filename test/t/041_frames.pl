@@ -151,6 +151,21 @@ subtest calls => sub {
 	$_->close for $socket, $watcher;
 };
 
+subtest 'a call is made by the session of its socket' => sub {
+	my $socket = $carol->connect;
+	my @current = grep { $_->{is_current} } @{ result($socket, 'sessions') };
+	is scalar @current, 1, 'which is the current one';
+	my $ticket = result($socket, 'ws_ticket')->{ticket};
+	my $second = Parley::Socket->open($parley, path => "/ws?ticket=$ticket");
+	is $second->next('welcome')->{session_id}, $current[0]{id}, 'its ticket lets another socket in';
+
+	$parley->sql("SELECT chat.set_rate_limit('search', 'account', 1, 0.001)");
+	result($socket, 'search', q => 'x');
+	is call($socket, 'search', q => 'x')->{code}, 'throttled', 'and the limits of the account hold';
+	$parley->sql("SELECT chat.reset_rate_limit('search', 'account')");
+	$_->close for $socket, $second;
+};
+
 subtest 'calls that fail' => sub {
 	my $socket = $carol->connect;
 	my %codes  = (
@@ -160,7 +175,7 @@ subtest 'calls that fail' => sub {
 		conversation_not_found => [ history => (conversation_id => $team) ],
 		user_not_found         => [ direct => (username => 'nobody') ],
 		invalid_argument       => [ search_users => (search => 'x', limit => -1) ],
-		forbidden              => ['ws_ticket']);
+		forbidden              => ['rate_limits']);
 
 	for my $code (sort keys %codes)
 	{

@@ -192,7 +192,8 @@ subtest 'while connecting' => sub {
 # a standby that does not exist makes the moment as long as one likes.
 subtest 'committed but not yet visible' => sub {
 	plan skip_all => 'the tables show what is visible' if Parley::feed() ne 'wal';
-	my $witness = $carol->connect;
+	my @daemons = ($parley->alone, $parley->siblings);
+	my @witness = map { $carol->at($_)->connect } @daemons;
 	my ($phone, $laptop) = map { $bob->login } 1 .. 2;
 
 	# Commits in a session of its own, where it hangs; returns what ends that.
@@ -208,9 +209,9 @@ subtest 'committed but not yet visible' => sub {
 			$session->quit;
 		};
 	};
-	my $last_member = sub { ($witness->frames('member'))[-1] // {} };
+	my $is_last = sub ($socket, $state) { (($socket->frames('member'))[-1] // { state => '' })->{state} eq $state };
 	my $member_is = sub ($state) {
-		return sub { await(sub { $last_member->()->{state} eq $state }, "the feed says $state") };
+		return sub { await(sub { !grep { !$is_last->($_, $state) } @witness }, "every feed says $state") };
 	};
 	my $visible = sub {
 		return $parley->sql("SELECT state FROM chat.member WHERE conversation_id = $group AND account_id = @{[$bob->id]}");
@@ -218,7 +219,7 @@ subtest 'committed but not yet visible' => sub {
 
 	$alice->post("/conversations/$group/members", { username => 'carol' });
 	$alice->post("/conversations/$group/members", { username => 'bob' });
-	settle($witness);
+	settle(@witness);
 	$parley->sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
 	$parley->sql('SELECT pg_reload_conf()');
 	await(sub { $parley->sql('SHOW synchronous_standby_names') eq 'nobody' }, 'the new setting');
@@ -244,9 +245,9 @@ subtest 'committed but not yet visible' => sub {
 	is_deeply contents($his), ['hidden addition'], 'it came to who connected in between';
 	$his->close;
 
-	my $old = $phone->connect;
+	my @old = map { $phone->at($_)->connect } @daemons;
 	$let_go = $hang->("UPDATE chat.session SET ended_at = now(), end_reason = 'logout'
-		WHERE id = @{[$parley->session_id($phone)]}", sub { $old->await_close });
+		WHERE id = @{[$parley->session_id($phone)]}", sub { $_->await_close for @old });
 	is $phone->get('/auth/me')->status, 200, 'a logout is in the feed, but not in the tables';
 	$_->connect->close for $alice, $laptop;
 	my $new = Parley::Socket->open($parley, headers => { Authorization => 'Bearer ' . $phone->token });
@@ -256,7 +257,7 @@ subtest 'committed but not yet visible' => sub {
 
 	$parley->sql('ALTER SYSTEM RESET synchronous_standby_names');
 	$parley->sql('SELECT pg_reload_conf()');
-	$witness->close;
+	$_->close for @witness;
 };
 
 done_testing;

@@ -17,7 +17,7 @@ use Parley;
 use Parley::User;
 
 my $parley  = Parley->start(flags => { 'max-logins-per-minute' => 0, 'log-level' => 'info' });
-my @daemons = ($parley, $parley->siblings ? $parley->siblings : map { $parley->beside } 1 .. 2);
+my @daemons = ($parley->alone, $parley->siblings ? $parley->siblings : map { $parley->beside } 1 .. 2);
 my ($alice, $witness, $writer) = $parley->signup(qw(alice witness writer));
 my $open    = $alice->group('open', $witness, $writer);
 my @watch   = everywhere($witness);

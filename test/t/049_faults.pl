@@ -8,7 +8,16 @@ use IPC::Run ();
 use Test::More;
 
 use Parley;
+use Parley::Follower;
 use Parley::User;
+
+my $stopped;    # the process that this test holds still
+
+# In front of Parley's own, so that the cluster can end.
+END
+{
+	kill CONT => $stopped if $stopped;
+}
 
 my $parley = Parley->start(
 	alone    => 1,
@@ -98,6 +107,36 @@ subtest 'the walsender is killed under load' => sub {
 	$his->close;
 };
 
+# Syncs from the tables show what the feed tells only later: it must not come twice.
+subtest 'the walsender stands still' => sub {
+	$parley->stop_pushd;
+	$parley->start_pushd('ring-bytes' => 0);
+	feed_is('wal');
+	my ($stays, $comes) = map { Parley::Follower->new($bob)->open($parley)->await_synced } 1 .. 2;
+	my $last = ($bob->history($other))[-1]{seq};
+
+	$stopped = $parley->sql('SELECT active_pid FROM pg_replication_slots WHERE active');
+	kill STOP => $stopped;
+	$alice->say($other, "still $_") for 1 .. 3;
+	$alice->must($alice->call(PATCH => "/conversations/$other/messages/1", body => { content => 'edited' }));
+	$stays->sync->await_synced;
+	$comes->close;
+	$comes->open($parley)->await_synced;
+	is $_->room($other)->{seq}, $last + 3, 'who asks has what the feed has not' for $stays, $comes;
+	kill CONT => $stopped;
+	undef $stopped;
+	$alice->say($other, 'goes on');
+	$_->await_cursor($other, $last + 4, 0) for $stays, $comes;
+	my @server = map { Parley::Follower->summary($_) } $bob->history($other);
+	for my $one ($stays, $comes)
+	{
+		is_deeply $one->complaints, [], 'each message once, in order';
+		my $mine = $one->summaries($other);
+		is_deeply $mine, [ @server[ @server - @$mine .. $#server ] ], 'as the server has them';
+		$one->close;
+	}
+};
+
 subtest 'writes are refused' => sub {
 	$his = $bob->connect;
 	$parley->sql('ALTER SYSTEM SET default_transaction_read_only = on');
@@ -122,6 +161,25 @@ subtest 'no connection is free' => sub {
 	$his = $bob->connect;
 	await(sub { eval { $alice->say($team, 'connected again') } }, 'a send');
 	ok $his->message('connected again'), 'all goes on by itself';
+	$his->close;
+};
+
+subtest 'no server' => sub {
+	$parley->node->stop('fast');
+	feed_is('none');
+	is metric('parley_feed'), 0, 'the metric says so';
+	is readyz->{slot}, undef, 'there is no slot';
+	like readyz->{reason}, qr/./, 'but a reason';
+	like $parley->log, qr/warn +feed: \S/, 'in the log, too';
+	$parley->node->append_conf('postgresql.conf', 'wal_level = replica');
+	$parley->node->start;
+	feed_is('table');
+	await(sub { (readyz->{reason} // '') =~ /wal_level = logical/ }, 'readyz says that it needs another wal_level');
+	like $parley->log, qr/warn +feed: the server needs wal_level/, 'so does the log';
+	is metric('parley_feed'), 1, 'and the metric';
+	await(sub { $his = eval { $bob->connect } }, 'clients are let in');
+	$alice->say($team, 'from now on by the tables');
+	ok $his->message('from now on by the tables'), 'and get what is said';
 	$his->close;
 };
 

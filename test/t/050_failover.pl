@@ -12,7 +12,7 @@ use Parley;
 use Parley::Follower;
 use Parley::User;
 
-my $parley = Parley->start(pushd => 0, flags => { 'pool-wait-ms' => 500 });
+my $parley = Parley->start(alone => 1, pushd => 0, flags => { 'pool-wait-ms' => 500 });
 my $nobody = Parley::User->nobody($parley);
 
 # ---- servers

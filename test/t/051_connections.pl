@@ -15,6 +15,7 @@ use Parley::User;
 my $pool   = 4;
 my $room   = 16;    # for those who are no superusers
 my $parley = Parley->start(
+	alone    => 1,
 	settings => { max_connections => $room + 3, superuser_reserved_connections => 3 },
 	flags    => { 'pool-size' => $pool, 'pool-wait-ms' => 500, 'max-logins-per-minute' => 0 });
 my $nobody = Parley::User->nobody($parley);

@@ -89,9 +89,6 @@ WritePendingReaction(const Change *change, ParleyEvent *event, StringInfo json)
 	return true;
 }
 
-/* A row that comes back from the archive: it was told when it was new. */
-#define UNPACKED 'a'
-
 static bool
 WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 {
@@ -104,7 +101,7 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 	event->number = Number(columns[MESSAGE_SEQ]);
 	if (!change->is_update)
 	{
-		if (changed == UNPACKED)
+		if (changed == CHANGED_UNPACKED)
 			return false;
 		WriteNewMessage(columns, event, json);
 		return true;
@@ -112,14 +109,14 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 	event->ver = Number(columns[MESSAGE_VER]);
 	switch (changed)
 	{
-		case 'e':
-		case 'p':
+		case CHANGED_CONTENT:
+		case CHANGED_PIN:
 			WriteUpdate(columns, event, json);
 			return true;
-		case 'd':
+		case CHANGED_DELETED:
 			WriteDeletion(columns, event, json);
 			return true;
-		case 'r':
+		case CHANGED_REACTIONS:
 			return WritePendingReaction(change, event, json);
 		default:
 			return false;
@@ -198,13 +195,13 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 	event->account_id = Number(columns[MEMBER_ACCOUNT_ID]);
 	switch (DatumGetChar(columns[MEMBER_CHANGED].value))
 	{
-		case 'r':
+		case CHANGED_READING:
 			WriteReading(columns, event, json);
 			break;
-		case 'd':
+		case CHANGED_DELIVERY:
 			WriteDelivery(columns, event, json);
 			break;
-		case 'b':
+		case CHANGED_BLOCK:
 			return false;
 		default:
 			WriteMembership(columns, event, json);

@@ -92,6 +92,16 @@ enum
 	MESSAGE_CHANGED
 };
 
+/* Column `changed` of chat.message: what its last write was; NULL: it is new. */
+enum
+{
+	CHANGED_CONTENT = 'e',
+	CHANGED_PIN = 'p',
+	CHANGED_REACTIONS = 'r',
+	CHANGED_DELETED = 'd',
+	CHANGED_UNPACKED = 'a' /* came back from the archive: it was told when it was new */
+};
+
 enum
 {
 	REACTION_CONVERSATION_ID,
@@ -111,6 +121,15 @@ enum
 	MEMBER_MUTED_UNTIL,
 	MEMBER_VER,
 	MEMBER_CHANGED
+};
+
+/* Column `changed` of chat.member: what its last write was about. */
+enum
+{
+	CHANGED_MEMBERSHIP = 'm',
+	CHANGED_READING = 'r',
+	CHANGED_DELIVERY = 'd',
+	CHANGED_BLOCK = 'b' /* nothing to tell */
 };
 
 enum

@@ -366,7 +366,7 @@ FindSaid(Poll *poll, const Position *position, FeedItems *said)
 		item->ver = SpiGetInt64(row, MESSAGE_VER + 1);
 		AddEvent(item, table, &change);
 		if (item->ver > 0)
-			AddChange(item, &change, IsDeleted(row) ? 'd' : 'e');
+			AddChange(item, &change, IsDeleted(row) ? CHANGED_DELETED : CHANGED_CONTENT);
 	}
 	said->cut = rows == MESSAGES_MAX;
 }
@@ -384,7 +384,7 @@ FindChanged(const Position *position, FeedItems *changes)
 		FeedItem *item = NewFeedItem(changes);
 
 		item->ver = SpiGetInt64(row, MESSAGE_VER + 1);
-		AddChange(item, &change, IsDeleted(row) ? 'd' : 'e');
+		AddChange(item, &change, IsDeleted(row) ? CHANGED_DELETED : CHANGED_CONTENT);
 	}
 	changes->cut = rows == MESSAGES_MAX;
 }
@@ -643,7 +643,7 @@ TellReading(Poll *poll, const FeedCursor *since)
 			continue;
 		if (SpiGetBool(row, xmin + 1))
 			TellChange(poll, table, &change);
-		change.columns[MEMBER_CHANGED].value = CharGetDatum('d');
+		change.columns[MEMBER_CHANGED].value = CharGetDatum(CHANGED_DELIVERY);
 		if (SpiGetBool(row, xmin + 2))
 			TellChange(poll, table, &change);
 	}

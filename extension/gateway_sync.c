@@ -6,16 +6,7 @@
  * made once.  Each (account, ask) is a `pair`: whoever is no member gets nothing.  All of it
  * is one statement, so of one snapshot: who is a member in it may see what is in it (I5).
  *
- * The rows come ask by ask; `part` says what a row is, and for frames is the kind of event
- * in wire.h:
- *
- *	 s	once, first: number = the snapshot's xmin, ver = the end of the WAL (bytes)
- *	 a	the ask: number, ver = the new cursor, frame = complete, more or reset
- *	 z	after a reset: forget what you have
- *	 c b m u d	frames
- *	 r	all positions, as one frame of several lines, where the members are few
- *	 o	the same of one pair (number) alone, where they are many
- *	 g	gone: pair `number` is no member; ver = of the membership, 0: there never was one
+ * The rows come ask by ask; `part` says what a row is (ParleySyncPart in wire.h).
  */
 #include "postgres.h"
 
@@ -27,8 +18,8 @@
 #include "errors.h"
 #include "spi.h"
 
-#define MAX_MESSAGES 500	 /* of one ask in one answer */
-#define POSITIONS_MEMBERS 50 /* up to so many, all positions are told */
+#define MAX_MESSAGES 500	   /* of one ask in one answer */
+#define POSITIONS_MEMBERS "50" /* up to so many, all positions are told */
 
 PG_FUNCTION_INFO_V1(chat_gateway_sync);
 
@@ -76,29 +67,24 @@ PG_FUNCTION_INFO_V1(chat_gateway_sync);
 	"'{\"type\":\"" type "\",\"conversation_id\":' || m.conversation_id || ',\"user_id\":' || " \
 	"m.account_id || ',\"seq\":' || " position " || '}'"
 
+#define READ_FRAME POSITION("read", "m.read_seq")
+#define DELIVERED_FRAME POSITION("delivered", "m.delivered_seq")
+
 /* What has been read has been delivered. */
 #define POSITIONS \
-	"concat_ws(E'\\n', CASE WHEN m.read_seq > 0 THEN " POSITION( \
-		"read", "m.read_seq") " END, " \
-							  "CASE WHEN m.delivered_seq > m.read_seq THEN " POSITION( \
-								  "delivered", "m.delivered_seq") " END)"
+	"concat_ws(E'\\n', CASE WHEN m.read_seq > 0 THEN " READ_FRAME " END, " \
+	"CASE WHEN m.delivered_seq > m.read_seq THEN " DELIVERED_FRAME " END)"
 
 #define MEMBERS \
 	"few AS MATERIALIZED (SELECT b.ask, p.frame FROM behind b CROSS JOIN LATERAL (" \
 	"SELECT string_agg(nullif(x.frame, ''), E'\\n' ORDER BY x.account_id) AS frame " \
 	"FROM (SELECT m.account_id, " POSITIONS " AS frame FROM chat.member m " \
 	"WHERE m.conversation_id = b.conversation_id AND m.state = 'joined' " \
-	"LIMIT " CppAsString2( \
-		POSITIONS_MEMBERS) " + 1) x " \
-						   "HAVING count(*) <= " CppAsString2( \
-							   POSITIONS_MEMBERS) ") p), " \
-												  "pair AS MATERIALIZED (SELECT p.pair, p.ask, " \
-												  "m.* FROM unnest($4, $5) WITH ORDINALITY " \
-												  "AS p (account, ask, pair) JOIN ask a ON a.ask " \
-												  "= p.ask " \
-												  "LEFT JOIN chat.member m ON m.conversation_id " \
-												  "= a.conversation_id " \
-												  "AND m.account_id = p.account) "
+	"LIMIT " POSITIONS_MEMBERS " + 1) x HAVING count(*) <= " POSITIONS_MEMBERS ") p), " \
+	"pair AS MATERIALIZED (SELECT p.pair, p.ask, m.* " \
+	"FROM unnest($4, $5) WITH ORDINALITY AS p (account, ask, pair) JOIN ask a ON a.ask = p.ask " \
+	"LEFT JOIN chat.member m ON m.conversation_id = a.conversation_id " \
+	"AND m.account_id = p.account) "
 
 #define STATUS_ROWS \
 	"SELECT 0, 's', 0, pg_snapshot_xmin(pg_current_snapshot())::text::bigint, " \

@@ -138,6 +138,19 @@ typedef enum ParleyEventKind
 #define PARLEY_EVENT_FLAG_ACTIVE 0x01 /* MEMBER: belongs to the conversation */
 #define PARLEY_EVENT_FLAG_GONE 0x02	  /* ACCOUNT: closed */
 
+/* ---- answers of chat.gateway_sync() --------------------------------------- */
+
+/* Column `part`: what a row is.  A frame has the kind of its event, or one of these. */
+typedef enum ParleySyncPart
+{
+	PARLEY_SYNC_SNAPSHOT = 's',	 /* once, first: number = xmin, ver = end of the WAL (bytes) */
+	PARLEY_SYNC_ASK = 'a',		 /* number, ver = the new cursor, frame = complete, more or reset */
+	PARLEY_SYNC_RESET = 'z',	 /* frame: forget what you have */
+	PARLEY_SYNC_POSITIONS = 'r', /* frame of several lines: of all members, where they are few */
+	PARLEY_SYNC_OWN = 'o',		 /* the same of pair `number` alone, where they are many */
+	PARLEY_SYNC_GONE = 'g'		 /* pair `number` is no member; ver = of the membership, or 0 */
+} ParleySyncPart;
+
 /* ---- layout ------------------------------------------------------------- */
 
 #define PARLEY_CHUNK_MAGIC 'C'

@@ -277,7 +277,7 @@ read_pair(SyncQuery *query, const PgReply *reply, int row, char part)
 	question = query->pairs[number - 1];
 	if (!question)
 		return;
-	if (part == 'g')
+	if (part == PARLEY_SYNC_GONE)
 	{
 		question->is_gone = true;
 		question->membership_ver = pgreply_int64(reply, row, COLUMN_VER, 0);
@@ -292,15 +292,15 @@ read_ask(const PgReply *reply, int row, Ask *ask, char part)
 {
 	switch (part)
 	{
-		case 'a':
+		case PARLEY_SYNC_ASK:
 			ask->status = read_status(pgreply_value(reply, row, COLUMN_FRAME));
 			ask->reached.seq = pgreply_int64(reply, row, COLUMN_NUMBER, 0);
 			ask->reached.ver = pgreply_int64(reply, row, COLUMN_VER, 0);
 			break;
-		case 'r':
+		case PARLEY_SYNC_POSITIONS:
 			add_positions(reply, row, ask);
 			break;
-		case 'z':
+		case PARLEY_SYNC_RESET:
 			add_frame(reply, row, ask, EVENT_KIND_REPLY);
 			break;
 		default:
@@ -314,12 +314,12 @@ read_row(SyncQuery *query, const PgReply *reply, int row)
 	int64_t number = pgreply_int64(reply, row, COLUMN_ASK, 0);
 	char part = pgreply_value(reply, row, COLUMN_PART)[0];
 
-	if (part == 's')
+	if (part == PARLEY_SYNC_SNAPSHOT)
 	{
 		query->xmin = (uint32_t) pgreply_int64(reply, row, COLUMN_NUMBER, 0);
 		query->lsn = (uint64_t) pgreply_int64(reply, row, COLUMN_VER, 0);
 	}
-	else if (part == 'g' || part == 'o')
+	else if (part == PARLEY_SYNC_GONE || part == PARLEY_SYNC_OWN)
 		read_pair(query, reply, row, part);
 	else if (number >= 1 && number <= (int64_t) query->ask_count)
 		read_ask(reply, row, query->asks[number - 1], part);

@@ -15,7 +15,6 @@
 
 #include "catalog/pg_type_d.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
@@ -62,9 +61,7 @@ AddId(IdList *list, int64 id)
 static NullableDatum
 ListDatum(IdList *list)
 {
-	return SpiDatum(PointerGetDatum(construct_array(list->ids, list->count, INT8OID, sizeof(int64),
-													FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-					list->count == 0);
+	return list->count > 0 ? SpiArray(list->ids, list->count, INT8OID) : SpiDatum(0, true);
 }
 
 /* What a block is known by without reading it. */
@@ -420,20 +417,17 @@ static SpiQuery keep_positions = {
 static void
 KeepPositions(int64 conversation_id, const PackMessage *messages, int count)
 {
-	Datum *senders = palloc(count * sizeof(Datum));
-	Datum *seqs = palloc(count * sizeof(Datum));
-	ArrayType *arrays[2];
+	int64 *senders = palloc(count * sizeof(int64));
+	int64 *seqs = palloc(count * sizeof(int64));
 	const NullableDatum *args;
 
 	for (int i = 0; i < count; i++)
 	{
-		senders[i] = Int64GetDatum(messages[i].sender_id);
-		seqs[i] = Int64GetDatum(messages[i].seq);
+		senders[i] = messages[i].sender_id;
+		seqs[i] = messages[i].seq;
 	}
-	arrays[0] = construct_array(senders, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	arrays[1] = construct_array(seqs, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	args = SpiArgs(SpiInt64(conversation_id), SpiDatum(PointerGetDatum(arrays[0]), false),
-				   SpiDatum(PointerGetDatum(arrays[1]), false));
+	args = SpiArgs(SpiInt64(conversation_id), SpiInt64Array(senders, count),
+				   SpiInt64Array(seqs, count));
 	SpiRun(&lock_senders, args);
 	SpiRun(&keep_positions, args);
 }

@@ -14,7 +14,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -180,17 +179,6 @@ HashDatum(const uint8 hash[CRYPTO_SHA256_SIZE])
 	return PointerGetDatum(value);
 }
 
-static NullableDatum
-ArrayOf(Datum *elements, int count, Oid type)
-{
-	ArrayType *array = type == INT8OID
-						   ? construct_array(elements, count, type, sizeof(int64), FLOAT8PASSBYVAL,
-											 TYPALIGN_DOUBLE)
-						   : construct_array(elements, count, type, -1, false, TYPALIGN_INT);
-
-	return SpiDatum(PointerGetDatum(array), false);
-}
-
 /* Moves the chain over the rows of find_pending and stores them. */
 static void
 SealRows(Chain *chain, int count)
@@ -206,7 +194,7 @@ SealRows(Chain *chain, int count)
 		ids[i] = Int64GetDatum(SpiGetInt64(i, 1));
 		hashes[i] = HashDatum(chain->hash);
 	}
-	if (SpiRun(&move_rows, SpiArgs(ArrayOf(ids, count, INT8OID), ArrayOf(hashes, count, BYTEAOID),
+	if (SpiRun(&move_rows, SpiArgs(SpiArray(ids, count, INT8OID), SpiArray(hashes, count, BYTEAOID),
 								   SpiInt64(end))) != (uint64) count)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("rows of the audit log went away while they were sealed")));

@@ -17,7 +17,6 @@
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
-#include "utils/array.h"
 
 #include "account.h"
 #include "argument.h"
@@ -43,14 +42,7 @@ static SpiQuery find_block = {
 void
 BlockRequireNone(int64 account_id, const int64 *others, int count)
 {
-	Datum *ids = palloc(count * sizeof(Datum));
-	ArrayType *array;
-
-	for (int i = 0; i < count; i++)
-		ids[i] = Int64GetDatum(others[i]);
-	array = construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	if (SpiRun(&find_block,
-			   SpiArgs(SpiInt64(account_id), SpiDatum(PointerGetDatum(array), false))) > 0)
+	if (SpiRun(&find_block, SpiArgs(SpiInt64(account_id), SpiInt64Array(others, count))) > 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_BLOCKED),
 						errmsg("there is a block between you and \"%s\"", SpiGetText(0, 1))));
 }

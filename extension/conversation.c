@@ -248,16 +248,8 @@ typedef struct Draft
 static int64
 MakeConversation(const Draft *draft)
 {
-	int count = draft->count;
 	int64 id;
-	Datum *elements = palloc(count * sizeof(Datum));
-	NullableDatum list;
-
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(draft->members[i]);
-	list = SpiDatum(PointerGetDatum(construct_array(elements, count, INT8OID, sizeof(int64),
-													FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-					false);
+	NullableDatum list = SpiInt64Array(draft->members, draft->count);
 
 	SpiRun(&insert_conversation,
 		   SpiArgs(SpiDatum(Int64GetDatum(draft->id), draft->id == 0), SpiText(draft->name),

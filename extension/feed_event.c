@@ -201,7 +201,7 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 		case CHANGED_DELIVERY:
 			WriteDelivery(columns, event, json);
 			break;
-		case CHANGED_BLOCK:
+		case CHANGED_QUIETLY:
 			return false;
 		default:
 			WriteMembership(columns, event, json);

@@ -129,7 +129,7 @@ enum
 	CHANGED_MEMBERSHIP = 'm',
 	CHANGED_READING = 'r',
 	CHANGED_DELIVERY = 'd',
-	CHANGED_BLOCK = 'b' /* nothing to tell */
+	CHANGED_QUIETLY = 'b' /* a block, or for the archive: nothing to tell */
 };
 
 enum

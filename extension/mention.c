@@ -10,7 +10,6 @@
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "archive.h"
@@ -96,18 +95,14 @@ void
 MentionStore(int64 conversation_id, int64 seq, int64 sender_id, const char *content)
 {
 	Candidates found = {0};
-	ArrayType *words;
-	ArrayType *names;
 
 	FindCandidates(content, &found);
 	if (found.count == 0)
 		return;
-	words = construct_array(found.words, found.count, INT4OID, sizeof(int32), true, TYPALIGN_INT);
-	names = construct_array(found.names, found.count, TEXTOID, -1, false, TYPALIGN_INT);
-	SpiRun(&insert_mentions,
-		   SpiArgs(SpiInt64(conversation_id), SpiInt64(seq), SpiInt64(sender_id),
-				   SpiDatum(PointerGetDatum(words), false), SpiDatum(PointerGetDatum(names), false),
-				   SpiDatum(BoolGetDatum(found.all), false)));
+	SpiRun(&insert_mentions, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq), SpiInt64(sender_id),
+									 SpiArray(found.words, found.count, INT4OID),
+									 SpiArray(found.names, found.count, TEXTOID),
+									 SpiDatum(BoolGetDatum(found.all), false)));
 }
 
 void

@@ -209,17 +209,6 @@ typedef struct Search
 
 static const NullableDatum nothing = {.isnull = true};
 
-static NullableDatum
-MakeArray(const Datum *elements, int count, Oid type)
-{
-	bool is_text = type == TEXTOID;
-	ArrayType *array = construct_array(unconstify(Datum *, elements), count, type, is_text ? -1 : 8,
-									   is_text ? false : FLOAT8PASSBYVAL,
-									   is_text ? TYPALIGN_INT : TYPALIGN_DOUBLE);
-
-	return SpiDatum(PointerGetDatum(array), false);
-}
-
 /* Both have to hold: `sender` becomes an account, or nobody. */
 static void
 LimitSender(Search *search, const char *name)
@@ -266,7 +255,7 @@ LimitConversations(Search *search, const char *name)
 		   SpiArgs(SpiInt64(search->caller), SpiText(name), search->conversations));
 	found.value = SpiKeepDatum(0, 1, &found.isnull);
 	SpiEnd();
-	search->conversations = found.isnull ? MakeArray(NULL, 0, INT8OID) : found;
+	search->conversations = found.isnull ? SpiArray(NULL, 0, INT8OID) : found;
 }
 
 static void
@@ -303,7 +292,7 @@ MakePatterns(const char *const *terms, int count)
 
 	for (int i = 0; i < count; i++)
 		patterns[i] = CStringGetTextDatum(SearchPattern(SearchLower(terms[i]), true));
-	return MakeArray(patterns, count, TEXTOID);
+	return SpiArray(patterns, count, TEXTOID);
 }
 
 /* With an "or" the parts of one side would have to be enough: only words do that. */
@@ -351,7 +340,7 @@ ReadPage(const char *page)
 						errmsg("page is no next_page of an answer")));
 	for (int i = 0; i < 4; i++)
 		elements[i] = Int64GetDatum(numbers[i]);
-	return MakeArray(elements, 4, INT8OID);
+	return SpiArray(elements, 4, INT8OID);
 }
 
 static void
@@ -385,7 +374,7 @@ GetSearch(FunctionCallInfo fcinfo)
 		Datum conversation = PG_GETARG_DATUM(1);
 
 		ConversationRequireMember(DatumGetInt64(conversation), search.caller);
-		search.conversations = MakeArray(&conversation, 1, INT8OID);
+		search.conversations = SpiArray(&conversation, 1, INT8OID);
 	}
 	LimitSender(&search, ArgumentText(fcinfo, 2));
 	ReadQuery(&search, ArgumentRequireText(fcinfo, 0, "query"));

@@ -101,10 +101,8 @@ IssueAccessToken(int64 account_id, int64 session_id)
 
 /* A session past its limits has ended, though nobody has come to say so. */
 static SpiQuery session_lives = {
-	.sql =
-		"SELECT FROM chat.session s JOIN chat.account a ON a.id = s.account_id "
-		"WHERE s.id = $1 AND s.account_id = $2 AND " SESSION_LIVES("$3") " "
-																		 "AND a.closed_at IS NULL",
+	.sql = "SELECT FROM chat.session s JOIN chat.account a ON a.id = s.account_id "
+		   "WHERE s.id = $1 AND s.account_id = $2 AND a.closed_at IS NULL AND " SESSION_LIVES("$3"),
 	.argtypes = {INT8OID, INT8OID, INT4OID},
 };
 

@@ -18,6 +18,7 @@
 
 #include "executor/tstoreReceiver.h"
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
@@ -34,6 +35,29 @@ void
 SpiEnd(void)
 {
 	SPI_finish();
+}
+
+NullableDatum
+SpiArray(const Datum *elements, int count, Oid type)
+{
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	return SpiDatum(PointerGetDatum(construct_array(unconstify(Datum *, elements), count, type,
+													typlen, typbyval, typalign)),
+					false);
+}
+
+NullableDatum
+SpiInt64Array(const int64 *elements, int count)
+{
+	Datum *values = palloc((count + 1) * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		values[i] = Int64GetDatum(elements[i]);
+	return SpiArray(values, count, INT8OID);
 }
 
 static int

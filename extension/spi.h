@@ -71,6 +71,10 @@ SpiText(const char *value)
 	return SpiDatum(value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
 }
 
+/* Arrays, without NULLs; in the current memory context. */
+extern NullableDatum SpiArray(const Datum *elements, int count, Oid type);
+extern NullableDatum SpiInt64Array(const int64 *elements, int count);
+
 /* Argument `n` of the SQL function that is running, NULL included. */
 #define SpiFunctionArg(fcinfo, n) ((fcinfo)->args[n])
 

@@ -214,15 +214,6 @@ ReadCursors(Jsonb *json)
 	return cursors;
 }
 
-static NullableDatum
-MakeArray(Datum *elements, int count, Oid type, int size)
-{
-	char align = type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_CHAR;
-
-	return SpiDatum(PointerGetDatum(construct_array(elements, count, type, size, true, align)),
-					false);
-}
-
 Datum
 chat_sync(PG_FUNCTION_ARGS)
 {
@@ -234,9 +225,9 @@ chat_sync(PG_FUNCTION_ARGS)
 		cursors = ReadCursors(PG_GETARG_JSONB_P(0));
 	return SpiReturnRows(fcinfo, &find_missed,
 						 SpiArgs(SpiInt64(caller),
-								 MakeArray(cursors.conversation_ids, cursors.count, INT8OID, 8),
-								 MakeArray(cursors.seqs, cursors.count, INT8OID, 8),
-								 MakeArray(cursors.vers, cursors.count, INT8OID, 8),
-								 MakeArray(cursors.positions, cursors.count, BOOLOID, 1),
+								 SpiArray(cursors.conversation_ids, cursors.count, INT8OID),
+								 SpiArray(cursors.seqs, cursors.count, INT8OID),
+								 SpiArray(cursors.vers, cursors.count, INT8OID),
+								 SpiArray(cursors.positions, cursors.count, BOOLOID),
 								 SpiInt32(limit)));
 }

@@ -110,6 +110,14 @@ fake_answer(const PgReply *reply)
 	done(fake.arg, reply);
 }
 
+/* As a pool that is closed. */
+static inline void
+fake_close(void)
+{
+	if (fake.done)
+		fake_answer(&(PgReply){.sqlstate = "57P03"});
+}
+
 static inline void
 fake_free(void)
 {

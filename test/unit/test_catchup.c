@@ -110,6 +110,13 @@ session_scope(const Session *session)
 	return 0;
 }
 
+const char *
+session_timeline(const Session *session)
+{
+	(void) session;
+	return "here";
+}
+
 static void
 on_deliver(HubConnection *connection, Event *event)
 {
@@ -276,6 +283,7 @@ stop(void)
 {
 	if (client.guard)
 		client.guard->ended(client.guard);
+	fake_close();
 	hub_disconnect(hub, &client.connection);
 	buffer_free(&client.got);
 	catchup_free(catchup);
@@ -405,6 +413,26 @@ test_slow_client(void)
 	stop();
 }
 
+/* Their numbers may be of other messages. */
+static void
+test_timeline(void)
+{
+	CatchupCursor cursor = {CONVERSATION, {3, 2}};
+	CatchupSync sync = {.cursors = &cursor, .count = 1, .only = true, .timeline = "there"};
+
+	start(0);
+	catchup_sync(catchup, &client, &sync);
+	turn();
+	is_text(fake_param(1), "{NULL}", "cursors of another timeline are as none");
+	stop();
+	start(0);
+	sync.timeline = "here";
+	catchup_sync(catchup, &client, &sync);
+	turn();
+	is_text(fake_param(1), "{3}", "those of this one are asked from");
+	stop();
+}
+
 static void
 test_ends(void)
 {
@@ -529,6 +557,7 @@ main(void)
 	test_pages();
 	test_slow_client();
 	test_ends();
+	test_timeline();
 	test_random();
 	(void) got();
 	fake_free();

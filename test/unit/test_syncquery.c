@@ -94,6 +94,7 @@ start(void)
 static void
 stop(void)
 {
+	fake_close();
 	syncquery_free(query);
 	ring_free(ring);
 	(void) loop_free(loop);

@@ -69,8 +69,6 @@ void log_write(LogLevel level, uint64_t id, const char *format, ...) PRINTF_LIKE
 
 /* The same with the id of the connection or request that the line is about. */
 #define log_debug_id(id, ...) log_at(LOG_LEVEL_DEBUG, id, __VA_ARGS__)
-#define log_info_id(id, ...) log_at(LOG_LEVEL_INFO, id, __VA_ARGS__)
 #define log_warn_id(id, ...) log_at(LOG_LEVEL_WARN, id, __VA_ARGS__)
-#define log_error_id(id, ...) log_at(LOG_LEVEL_ERROR, id, __VA_ARGS__)
 
 #endif /* PARLEY_LOG_H */

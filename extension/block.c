@@ -16,7 +16,10 @@
 #include "block.h"
 
 #include "catalog/pg_type_d.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 
 #include "account.h"
 #include "argument.h"
@@ -26,6 +29,8 @@
 #include "identity.h"
 #include "spi.h"
 #include "ratelimit.h"
+
+#define PAIR_KIND 4 /* of lock; hashslot.c has 3 */
 
 PG_FUNCTION_INFO_V1(chat_block);
 PG_FUNCTION_INFO_V1(chat_unblock);
@@ -47,15 +52,18 @@ BlockRequireNone(int64 account_id, const int64 *others, int count)
 						errmsg("there is a block between you and \"%s\"", SpiGetText(0, 1))));
 }
 
-static SpiQuery lock_pair = {
-	.sql = "SELECT pg_advisory_xact_lock(hashint8extended(least($1, $2), greatest($1, $2)))",
-	.argtypes = {INT8OID, INT8OID},
-};
-
+/*
+ * An advisory lock, but of a kind that SQL cannot take (hashslot.c): a stranger could keep a pair
+ * apart.  Two pairs of one hash wait for each other, which does no harm.
+ */
 void
 BlockLockPair(int64 account_id, int64 other)
 {
-	SpiRun(&lock_pair, SpiArgs(SpiInt64(account_id), SpiInt64(other)));
+	uint64 pair = hash_combine64((uint64) Min(account_id, other), (uint64) Max(account_id, other));
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (pair >> 32), (uint32) pair, PAIR_KIND);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 /* ---- setting and lifting ------------------------------------------------ */

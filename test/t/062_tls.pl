@@ -7,7 +7,6 @@ use Mojo::Base -strict, -signatures;
 use IO::Socket::INET;
 use Mojo::File qw(path);
 use Mojo::JSON qw(decode_json encode_json);
-use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM);
 use Test::More;
 
 use Parley;
@@ -42,26 +41,7 @@ my $parley   = Parley->start(
 	});
 my $port = $parley->port;
 
-# s_client with standard input and output as one socket that Parley::Raw can talk through.
-sub tunnel (@options)
-{
-	socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "socketpair: $!";
-	my $pid = fork // die "fork: $!";
-	if ($pid == 0)
-	{
-		open STDIN,  '<&', $theirs;
-		open STDOUT, '>&', $theirs;
-		open STDERR, '>', '/dev/null';
-		{
-			exec 'setpriv', '--pdeathsig', 'KILL', 'openssl', 's_client', '-quiet', '-no_ign_eof', '-CAfile',
-			  "$folder/cert.pem", '-verify_return_error', @options, '-connect', "127.0.0.1:$port";
-		}
-		POSIX::_exit(127);
-	}
-	close $theirs;
-	$ours->blocking(0);
-	return bless { socket => $ours, in => '', ended => 0 }, 'Parley::Raw';
-}
+sub tunnel (@options) { return Parley::Raw->tls($port, "$folder/cert.pem", @options) }
 
 # One request, its answer.
 sub ask ($method, $path, $body = undef, @headers)

@@ -1,13 +1,14 @@
 # Parley/Raw.pm
-#	  A TCP connection that says exactly the bytes it is told, for what no decent
-#	  client would say: HTTP heads and WebSocket frames of any kind.
+#	  A connection, plain or under TLS, that says exactly the bytes it is told, for what no
+#	  decent client would say: HTTP heads and WebSocket frames of any kind.
 package Parley::Raw;
 
 use Mojo::Base -strict, -signatures;
 
 use IO::Select;
 use IO::Socket::INET;
-use Socket qw(SOL_SOCKET SO_RCVBUF inet_aton pack_sockaddr_in);
+use POSIX ();
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_RCVBUF inet_aton pack_sockaddr_in);
 use Time::HiRes qw(time);
 
 use Parley::Answer qw(parse);
@@ -21,6 +22,28 @@ sub new ($class, $parley)
 	$socket->connect(pack_sockaddr_in($parley->port, inet_aton('127.0.0.1'))) or die "connect: $!";
 	$socket->blocking(0);
 	return bless { socket => $socket, in => '', ended => 0 }, $class;
+}
+
+# The same under TLS: s_client with standard input and output as one socket.  $authority is the
+# file of the certificates that are trusted; @options are s_client's.
+sub tls ($class, $port, $authority, @options)
+{
+	socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "socketpair: $!";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDIN,  '<&', $theirs;
+		open STDOUT, '>&', $theirs;
+		open STDERR, '>', '/dev/null';
+		{
+			exec 'setpriv', '--pdeathsig', 'KILL', 'openssl', 's_client', '-quiet', '-no_ign_eof', '-CAfile',
+			  $authority, '-verify_return_error', @options, '-connect', "127.0.0.1:$port";
+		}
+		POSIX::_exit(127);
+	}
+	close $theirs;
+	$ours->blocking(0);
+	return bless { socket => $ours, in => '', ended => 0 }, $class;
 }
 
 # What the other side does not take any more is dropped.

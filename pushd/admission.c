@@ -83,10 +83,10 @@ find_guest(Admission *admission, const Address *address)
 	{
 		guest = xcalloc(1, sizeof(*guest));
 		guest->address = subscriber;
-		guest->is_limited =
-			address_is_remote(address) && !address_list_has(admission->limits.trusted, address);
 		guest->tried_ms = -MINUTE_MS - 1;
 	}
+	guest->is_limited =
+		address_is_remote(address) && !address_list_has(admission->limits.trusted, address);
 	guest->next = *chain;
 	*chain = guest;
 	return guest;

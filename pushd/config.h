@@ -45,6 +45,7 @@ typedef struct Config
 	int64_t auth_timeout_s;
 	int64_t heartbeat_s;
 	int64_t request_timeout_s; /* for the head of a request */
+	int64_t idle_timeout_s;	   /* between two requests */
 	int64_t ring_bytes;		   /* of recent events */
 	int64_t ring_conversation_bytes;
 	int64_t max_frame_bytes;	  /* one WebSocket message of a client */

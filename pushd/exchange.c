@@ -346,6 +346,12 @@ on_listening(void *arg, bool listening)
 
 /* ---- interface ---------------------------------------------------------- */
 
+void
+exchange_set_tick(Exchange *exchange, int64_t tick_ms)
+{
+	exchange->tick_ms = tick_ms;
+}
+
 Exchange *
 exchange_create(TimerWheel *wheel, PgPool *pool, ListenFeed *listen, int64_t tick_ms,
 				const ExchangeHandlers *handlers, void *arg)

@@ -30,6 +30,8 @@ typedef struct ExchangeHandlers
 Exchange *exchange_create(TimerWheel *wheel, PgPool *pool, ListenFeed *listen, int64_t tick_ms,
 						  const ExchangeHandlers *handlers, void *arg) MUST_CHECK;
 
+void exchange_set_tick(Exchange *exchange, int64_t tick_ms);
+
 /* By which the others know this process; positive, another one at each start. */
 int64_t exchange_id(const Exchange *exchange);
 

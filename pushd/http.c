@@ -24,7 +24,6 @@
 #define READ_BYTES (16 * 1024)
 #define BODY_TIMEOUT_MS 20000  /* for a body, or for each piece of one */
 #define WRITE_TIMEOUT_MS 30000 /* without any progress */
-#define IDLE_TIMEOUT_MS 60000  /* between two requests */
 #define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
 
 struct Http
@@ -353,8 +352,8 @@ finish_answer(Connection *connection)
 	}
 	connection->stage = STAGE_HEAD;
 	timer_arm(connection->http->options.wheel, &connection->deadline,
-			  connection->in.length > 0 ? connection->http->options.head_timeout_ms
-										: IDLE_TIMEOUT_MS);
+			  connection->in.length > 0 ? connection->http->options.deadlines.head_ms
+										: connection->http->options.deadlines.idle_ms);
 	if (connection->in.length == 0)
 		buffer_free(&connection->in);
 }
@@ -432,7 +431,7 @@ read_some(Connection *connection)
 		return;
 	if (connection->stage == STAGE_HEAD && connection->in.length == 0)
 		timer_arm(connection->http->options.wheel, &connection->deadline,
-				  connection->http->options.head_timeout_ms);
+				  connection->http->options.deadlines.head_ms);
 	buffer_advance(&connection->in, (size_t) got);
 	connection_drive(connection);
 }
@@ -500,7 +499,7 @@ http_accept(Http *http, int fd, const Address *client, bool has_room)
 	list_init(&connection->node);
 	list_push_back(&http->connections, &connection->node);
 	http->count++;
-	timer_arm(http->options.wheel, &connection->deadline, http->options.head_timeout_ms);
+	timer_arm(http->options.wheel, &connection->deadline, http->options.deadlines.head_ms);
 	if (!has_room)
 		refuse(connection, PROBLEM_TOO_MANY_CONNECTIONS);
 	connection_drive(connection);
@@ -538,16 +537,19 @@ http_create(const HttpOptions *options)
 }
 
 void
-http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake)
+http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake,
+			   const HttpDeadlines *deadlines)
 {
 	RequestOptions *options = &http->options.request;
 
 	options->allowed_origins = request->allowed_origins;
 	options->hsts_s = request->hsts_s;
+	options->secure_cookies = request->secure_cookies;
 	options->max_body_bytes = request->max_body_bytes;
 	options->max_sync_bytes = request->max_sync_bytes;
 	options->max_attachment_bytes = request->max_attachment_bytes;
 	http->options.handshake = *handshake;
+	http->options.deadlines = *deadlines;
 }
 
 void

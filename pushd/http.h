@@ -34,6 +34,13 @@ typedef struct HttpUpgrade
 	Address client; /* the place of this address goes with it, too */
 } HttpUpgrade;
 
+/* May change at run time. */
+typedef struct HttpDeadlines
+{
+	int64_t head_ms; /* of a request, from its first byte on */
+	int64_t idle_ms; /* between two requests */
+} HttpDeadlines;
+
 typedef struct HttpOptions
 {
 	Loop *loop;
@@ -43,7 +50,7 @@ typedef struct HttpOptions
 	ForwardedForm forwarded;	/* FORWARDED_PROXY_PROTOCOL is not the business of HTTP */
 	bool redirects;				/* every request, to https_port */
 	int https_port;
-	int64_t head_timeout_ms; /* from its first byte on */
+	HttpDeadlines deadlines;
 	HandshakeRules handshake;
 	void (*on_upgrade)(void *arg, const HttpUpgrade *upgrade);
 	void *arg;
@@ -51,8 +58,9 @@ typedef struct HttpOptions
 
 Http *http_create(const HttpOptions *options) MUST_CHECK;
 
-/* For requests from now on: the limits, the origins and HSTS.  The strings are kept. */
-void http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake);
+/* For requests from now on: limits, origins, cookies and HSTS.  The strings are kept. */
+void http_configure(Http *http, const RequestOptions *request, const HandshakeRules *handshake,
+					const HttpDeadlines *deadlines);
 
 /* Drops all connections; the memory of each goes when libuv has closed its handle. */
 void http_free(Http *http);

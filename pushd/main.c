@@ -115,9 +115,16 @@ on_batch(void *arg, bool begins)
 static void
 on_source(void *arg, FeedSource source)
 {
+	static const char *const status_of[] = {
+		[FEED_NONE] = "no events come: see the log",
+		[FEED_TABLE] = "events come from the tables",
+		[FEED_SETTLING] = "events come from the tables",
+		[FEED_WAL] = "events come from the WAL",
+	};
 	Daemon *daemon = arg;
 
 	sessions_set_feed(daemon->sessions, source != FEED_NONE);
+	notify_status(daemon->notify, status_of[source]);
 	canary_set_streaming(daemon->canary, source == FEED_WAL);
 }
 
@@ -275,6 +282,28 @@ admission_limits(const Daemon *daemon)
 	};
 }
 
+static HttpDeadlines
+http_deadlines(const Config *config)
+{
+	return (HttpDeadlines){.head_ms = config->request_timeout_s * 1000,
+						   .idle_ms = config->idle_timeout_s * 1000};
+}
+
+static RingOptions
+ring_options(const Config *config)
+{
+	return (RingOptions){.max_bytes = (size_t) config->ring_bytes,
+						 .max_conversation_bytes = (size_t) config->ring_conversation_bytes};
+}
+
+static PresenceRules
+presence_rules(const Config *config)
+{
+	return (PresenceRules){.grace_ms = config->presence_grace_s * 1000,
+						   .lease_s = config->presence_lease_s,
+						   .members_max = config->presence_members};
+}
+
 static TlsSettings
 tls_settings(const Config *config)
 {
@@ -303,8 +332,7 @@ static void
 start_catchup(Daemon *daemon)
 {
 	const Config *config = &daemon->config;
-	RingOptions ring = {.max_bytes = (size_t) config->ring_bytes,
-						.max_conversation_bytes = (size_t) config->ring_conversation_bytes};
+	RingOptions ring = ring_options(config);
 	CatchupOptions options = {.loop = daemon->loop,
 							  .wheel = daemon->wheel,
 							  .pool = daemon->pool,
@@ -325,13 +353,10 @@ start_presence(Daemon *daemon)
 
 	daemon->exchange = exchange_create(daemon->wheel, daemon->pool, daemon->listen,
 									   config->exchange_tick_ms, &exchange_handlers, daemon);
-	daemon->presence =
-		presence_create(&(PresenceOptions){.loop = daemon->loop,
-										   .wheel = daemon->wheel,
-										   .pool = daemon->pool,
-										   .grace_ms = config->presence_grace_s * 1000,
-										   .lease_s = config->presence_lease_s,
-										   .members_max = config->presence_members});
+	daemon->presence = presence_create(&(PresenceOptions){.loop = daemon->loop,
+														  .wheel = daemon->wheel,
+														  .pool = daemon->pool,
+														  .rules = presence_rules(config)});
 	presence_start(daemon->presence, daemon->hub, daemon->exchange);
 	daemon->typing = typing_create(&(TypingOptions){.wheel = daemon->wheel,
 													.pool = daemon->pool,
@@ -421,7 +446,7 @@ start_server(Daemon *daemon, Buffer *why)
 									   .wheel = daemon->wheel,
 									   .trusted = &daemon->trusted,
 									   .forwarded = (ForwardedForm) config->client_address,
-									   .head_timeout_ms = config->request_timeout_s * 1000,
+									   .deadlines = http_deadlines(config),
 									   .request = request_options(daemon),
 									   .handshake = handshake_rules(config)}};
 
@@ -464,15 +489,33 @@ apply_limits(Daemon *daemon)
 	AdmissionLimits admission = admission_limits(daemon);
 	HandshakeRules handshake = handshake_rules(config);
 	RequestOptions request = request_options(daemon);
+	HttpDeadlines deadlines = http_deadlines(config);
 
 	log_set_level((LogLevel) config->log_level);
 	log_set_format((LogFormat) config->log_format);
 	read_networks(daemon);
 	sessions_set_limits(daemon->sessions, &sessions);
 	admission_set_limits(daemon->admission, &admission);
-	server_configure(daemon->server, &request, &handshake);
+	server_configure(daemon->server, &request, &handshake, &deadlines);
+	quota_set_percent(daemon->quota, config->rest_quota_percent);
 	ws_set_max_frame_bytes(daemon->ws, (size_t) config->max_frame_bytes);
 	canary_set_period(daemon->canary, config->canary_s * 1000);
+}
+
+static void
+apply_to_subsystems(Daemon *daemon)
+{
+	const Config *config = &daemon->config;
+	RingOptions ring = ring_options(config);
+	PresenceRules presence = presence_rules(config);
+	int queue = (int) config->pool_queue;
+
+	ring_set_options(daemon->ring, &ring);
+	presence_set_rules(daemon->presence, &presence);
+	typing_set_timeout(daemon->typing, config->typing_timeout_s * 1000);
+	exchange_set_tick(daemon->exchange, config->exchange_tick_ms);
+	pgpool_set_patience(daemon->pool, queue, config->pool_wait_ms);
+	pgpool_set_patience(daemon->login_pool, queue, config->pool_wait_ms);
 }
 
 /* The files may have changed under the same names.  To begin or end with TLS takes a restart. */
@@ -503,7 +546,10 @@ on_reload_signal(void *arg, int signum)
 	notify_reloading(daemon->notify);
 	good = config_reload(&daemon->config, daemon->argc, daemon->argv);
 	if (good)
+	{
 		apply_limits(daemon);
+		apply_to_subsystems(daemon);
+	}
 	good &= reload_tls(daemon);
 	metric_add(good ? METRIC_RELOADS : METRIC_RELOADS_FAILED, 1);
 	log_info("%s", good ? "reloaded" : "reloaded in part: see above");

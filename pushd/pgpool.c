@@ -738,6 +738,15 @@ pgpool_close(PgPool *pool)
 	loop_task_post(pool->loop, &pool->release);
 }
 
+void
+pgpool_set_patience(PgPool *pool, int queue, int64_t wait_ms)
+{
+	pool->options.queue = queue;
+	pool->options.wait_ms = wait_ms;
+	timer_cancel(&pool->patience);
+	watch_patience(pool);
+}
+
 int
 pgpool_connections(const PgPool *pool)
 {

@@ -65,6 +65,9 @@ PgPool *pgpool_create(Loop *loop, TimerWheel *wheel, const PgPoolOptions *option
  */
 void pgpool_close(PgPool *pool);
 
+/* How many requests may wait, and how long; also for those that do. */
+void pgpool_set_patience(PgPool *pool, int queue, int64_t wait_ms);
+
 /* Connections that are up now: 0 means that requests have to wait. */
 int pgpool_connections(const PgPool *pool);
 

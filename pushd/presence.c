@@ -147,10 +147,10 @@ presence_offline(Presence *presence, int64_t account_id)
 	Account *account = account_need(presence, account_id);
 
 	account->connected = false;
-	account->leave_ms = clock_ms() + presence->options.grace_ms;
+	account->leave_ms = clock_ms() + presence->options.rules.grace_ms;
 	account_queue(presence, account, &presence->leaving);
 	if (!timer_is_armed(&presence->grace))
-		timer_arm(presence->options.wheel, &presence->grace, presence->options.grace_ms);
+		timer_arm(presence->options.wheel, &presence->grace, presence->options.rules.grace_ms);
 }
 
 void
@@ -435,7 +435,7 @@ tell(Presence *presence, const Buffer *active)
 	params[0] = pgparam_int64(texts[0], exchange_id(presence->exchange));
 	for (int i = 0; i < 3; i++)
 		params[1 + i] = pgparam_buffer(&lists[i]);
-	params[4] = pgparam_int64(texts[1], presence->options.members_max);
+	params[4] = pgparam_int64(texts[1], presence->options.rules.members_max);
 	presence->request = pgpool_request(presence->options.pool, &call, 1, on_told, presence);
 	for (int i = 0; i < 3; i++)
 		buffer_free(&lists[i]);
@@ -492,7 +492,7 @@ static void
 reap(Presence *presence)
 {
 	char text[PGPARAM_DIGITS];
-	PgParam param = pgparam_int64(text, presence->options.members_max);
+	PgParam param = pgparam_int64(text, presence->options.rules.members_max);
 	PgCall call = {&gateway_reap, &param};
 
 	if (!presence->look_request)
@@ -514,7 +514,7 @@ presence_catch_up(Presence *presence, int64_t seconds)
 {
 	char texts[2][PGPARAM_DIGITS];
 	PgParam params[2] = {pgparam_int64(texts[0], seconds < 3600 ? seconds : 3600),
-						 pgparam_int64(texts[1], presence->options.members_max)};
+						 pgparam_int64(texts[1], presence->options.rules.members_max)};
 	PgCall call = {&gateway_changes, params};
 
 	if (!presence->look_request)
@@ -526,7 +526,7 @@ static void
 on_beaten(void *arg, const PgReply *reply)
 {
 	Presence *presence = arg;
-	int64_t period_ms = presence->options.lease_s * 1000 / 3;
+	int64_t period_ms = presence->options.rules.lease_s * 1000 / 3;
 
 	presence->beat_request = NULL;
 	timer_arm(presence->options.wheel, &presence->beat,
@@ -551,13 +551,19 @@ on_beat(TimerEntry *entry)
 	Presence *presence = container_of(entry, Presence, beat);
 	char texts[2][PGPARAM_DIGITS];
 	PgParam params[2] = {pgparam_int64(texts[0], exchange_id(presence->exchange)),
-						 pgparam_int64(texts[1], presence->options.lease_s)};
+						 pgparam_int64(texts[1], presence->options.rules.lease_s)};
 	PgCall call = {&gateway_beat, params};
 
 	presence->beat_request = pgpool_request(presence->options.pool, &call, 1, on_beaten, presence);
 }
 
 /* ---- interface ---------------------------------------------------------- */
+
+void
+presence_set_rules(Presence *presence, const PresenceRules *rules)
+{
+	presence->options.rules = *rules;
+}
 
 Presence *
 presence_create(const PresenceOptions *options)

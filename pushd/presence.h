@@ -20,17 +20,26 @@
 
 typedef struct Presence Presence;
 
+/* May change at run time. */
+typedef struct PresenceRules
+{
+	int64_t grace_ms;	 /* who comes back within it was not away */
+	int64_t lease_s;	 /* how long this process counts as alive without a word */
+	int64_t members_max; /* of larger groups only the number online is told */
+} PresenceRules;
+
 typedef struct PresenceOptions
 {
 	Loop *loop;
 	TimerWheel *wheel;
 	PgPool *pool;
-	int64_t grace_ms;	 /* who comes back within it was not away */
-	int64_t lease_s;	 /* how long this process counts as alive without a word */
-	int64_t members_max; /* of larger groups only the number online is told */
+	PresenceRules rules;
 } PresenceOptions;
 
 Presence *presence_create(const PresenceOptions *options) MUST_CHECK;
+
+/* The lease with the next word to the database. */
+void presence_set_rules(Presence *presence, const PresenceRules *rules);
 
 /* Begins to tell.  The hub's handlers may call presence_online before. */
 void presence_start(Presence *presence, Hub *hub, Exchange *exchange);

@@ -7,6 +7,7 @@
 #include "quota.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SETS 4096 /* a power of two */
 #define WAYS 4
@@ -136,6 +137,17 @@ quota_create(int64_t percent)
 	quota->secret = random_u64();
 	quota->scale = (double) percent / 100;
 	return quota;
+}
+
+void
+quota_set_percent(Quota *quota, int64_t percent)
+{
+	double scale = (double) percent / 100;
+
+	if (scale == quota->scale)
+		return;
+	quota->scale = scale;
+	memset(quota->buckets, 0, sizeof(quota->buckets));
 }
 
 void

@@ -51,6 +51,9 @@ typedef struct QuotaState
 Quota *quota_create(int64_t percent) MUST_CHECK;
 void quota_free(Quota *quota);
 
+/* A change begins anew for everybody. */
+void quota_set_percent(Quota *quota, int64_t percent);
+
 /* Stands for a caller; depends on a secret of this process. */
 uint64_t quota_caller(const Quota *quota, const void *bytes, size_t length);
 

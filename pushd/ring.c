@@ -182,6 +182,13 @@ shrink_conversation(Ring *ring, RingConversation *conversation)
 					list_entry(list_first(&conversation->entries), RingEntry, of_conversation));
 }
 
+void
+ring_set_options(Ring *ring, const RingOptions *options)
+{
+	ring->options = *options;
+	shrink(ring);
+}
+
 /* ---- what comes --------------------------------------------------------- */
 
 static RingConversation *

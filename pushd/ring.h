@@ -46,6 +46,9 @@ typedef enum RingResult
 Ring *ring_create(const RingOptions *options) MUST_CHECK;
 void ring_free(Ring *ring);
 
+/* Of a conversation that keeps too much then, with its next event. */
+void ring_set_options(Ring *ring, const RingOptions *options);
+
 /* One event of the feed, of a conversation, in the feed's order. */
 RingResult ring_add(Ring *ring, uint32_t xid, Event *event);
 

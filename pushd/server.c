@@ -176,14 +176,15 @@ server_listen(Server *server, Buffer *why)
 }
 
 void
-server_configure(Server *server, const RequestOptions *request, const HandshakeRules *handshake)
+server_configure(Server *server, const RequestOptions *request, const HandshakeRules *handshake,
+				 const HttpDeadlines *deadlines)
 {
 	RequestOptions plain = *request;
 
-	http_configure(server->http, request, handshake);
+	http_configure(server->http, request, handshake, deadlines);
 	plain.hsts_s = 0;
 	if (server->redirect)
-		http_configure(server->redirect, &plain, handshake);
+		http_configure(server->redirect, &plain, handshake, deadlines);
 }
 
 int

@@ -34,7 +34,7 @@ bool server_listen(Server *server, Buffer *why) MUST_CHECK;
 
 /* See http_configure(). */
 void server_configure(Server *server, const RequestOptions *request,
-					  const HandshakeRules *handshake);
+					  const HandshakeRules *handshake, const HttpDeadlines *deadlines);
 
 /* 0 when not listening. */
 int server_port(const Server *server);

@@ -28,9 +28,9 @@ struct Session
 	SessionState state;
 	SessionClose close;
 	bool closed_by_us;
-	int64_t leave_ms; /* clock_ms() when session_leave_when_due() closes it */
-	bool heard;
-	bool pinged;
+	int64_t leave_ms;  /* clock_ms() when session_leave_when_due() closes it */
+	int64_t heard_ms;  /* clock_ms() of its last word */
+	int64_t pinged_ms; /* of our last ping */
 	bool reading;
 	bool noticed; /* that its token ends soon */
 	int64_t expires_at_ms;
@@ -82,12 +82,14 @@ enter_closed(Session *session)
 }
 
 static void
-enter_live(Session *session)
+start_heartbeat(Session *session)
 {
 	int64_t period = session->host->options.limits.heartbeat_ms;
 
 	/* The first ping comes at a random time, so that a crowd that reconnects
 	 * together is not pinged together. */
+	session->pinged_ms = 0;
+	session->heard_ms = clock_ms() - period;
 	timer_arm(session->host->options.wheel, &session->heartbeat,
 			  period / 2 + (int64_t) (random_u64() % (uint64_t) (period / 2 + 1)));
 }
@@ -110,7 +112,7 @@ session_move(Session *session, SessionState to)
 			login_ask(&session->login);
 			break;
 		case SESSION_LIVE:
-			enter_live(session);
+			start_heartbeat(session);
 			break;
 		case SESSION_CLOSING:
 			enter_closing(session);
@@ -209,7 +211,8 @@ session_guard(const Session *session)
 void
 session_writable(Session *session)
 {
-	session->heard |= outlet_drain(&session->outlet);
+	if (outlet_drain(&session->outlet))
+		session_heard(session);
 	if (session->guard && outlet_is_clear(&session->outlet))
 		session->guard->drained(session->guard);
 }
@@ -265,29 +268,32 @@ static void
 on_heartbeat(TimerEntry *entry)
 {
 	Session *session = container_of(entry, Session, heartbeat);
+	int64_t period_ms = session->host->options.limits.heartbeat_ms;
+	int64_t now_ms = clock_ms();
+	int64_t left_ms = session->heard_ms + period_ms - now_ms;
 
 	if (outbox_has_overflowed(&session->outlet.outbox))
 	{
 		close_as_slow(session);
 		return;
 	}
-	if (session->pinged && !session->heard)
+	if (session->pinged_ms > session->heard_ms)
 	{
 		log_debug_id(session->id, "no answer to a ping");
 		outlet_abort(&session->outlet);
 		return;
 	}
-	session->pinged = !session->heard;
-	session->heard = false;
-	timer_arm(session->host->options.wheel, entry, session->host->options.limits.heartbeat_ms);
-	if (session->pinged)
-		outlet_ping(&session->outlet);
+	timer_arm(session->host->options.wheel, entry, left_ms > 0 ? left_ms : period_ms);
+	if (left_ms > 0)
+		return;
+	session->pinged_ms = now_ms;
+	outlet_ping(&session->outlet);
 }
 
 void
 session_heard(Session *session)
 {
-	session->heard = true;
+	session->heard_ms = clock_ms();
 }
 
 /* ---- login -------------------------------------------------------------- */
@@ -315,6 +321,15 @@ expect_expiry(Session *session)
 
 	session->noticed = options->limits.expiry_notice_ms == 0;
 	timer_arm(options->wheel, &session->deadline, wait_ms > 0 ? wait_ms : 0);
+}
+
+void
+session_follow_limits(Session *session)
+{
+	if (session->state != SESSION_LIVE)
+		return;
+	start_heartbeat(session);
+	expect_expiry(session);
 }
 
 static bool

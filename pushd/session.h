@@ -40,7 +40,7 @@ typedef struct Session Session;
 
 #define SESSION_TIMELINE_SIZE 48
 
-/* May change at run time: for what begins from then on. */
+/* May change at run time: the first for what begins from then on. */
 typedef struct SessionLimits
 {
 	int64_t auth_timeout_ms;
@@ -81,6 +81,9 @@ void session_each(const SessionHost *host, void (*visit)(Session *session, void 
 
 /* The feed streams: one that waited for it goes on. */
 void session_go_on(Session *session);
+
+/* Heartbeat and expiry notice have changed. */
+void session_follow_limits(Session *session);
 
 /* Tells the client to come back after this time (`reconnect`); session_leave_when_due() closes
  * it then. */

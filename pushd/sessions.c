@@ -80,6 +80,13 @@ sessions_uncork(Sessions *sessions)
 
 /* ---- the whole ---------------------------------------------------------- */
 
+static void
+follow_limits(Session *session, void *arg)
+{
+	(void) arg;
+	session_follow_limits(session);
+}
+
 Session *
 sessions_open(Sessions *sessions, const SessionTransport *transport, void *socket, int64_t scope)
 {
@@ -89,7 +96,12 @@ sessions_open(Sessions *sessions, const SessionTransport *transport, void *socke
 void
 sessions_set_limits(Sessions *sessions, const SessionLimits *limits)
 {
+	SessionLimits before = sessions->host.options.limits;
+
 	sessions->host.options.limits = *limits;
+	if (limits->heartbeat_ms != before.heartbeat_ms ||
+		limits->expiry_notice_ms != before.expiry_notice_ms)
+		session_each(&sessions->host, follow_limits, NULL);
 }
 
 size_t

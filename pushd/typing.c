@@ -463,6 +463,12 @@ typing_offline(Typing *typing, int64_t account_id)
 
 /* ---- interface ---------------------------------------------------------- */
 
+void
+typing_set_timeout(Typing *typing, int64_t timeout_ms)
+{
+	typing->options.timeout_ms = timeout_ms;
+}
+
 Typing *
 typing_create(const TypingOptions *options)
 {

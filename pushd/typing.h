@@ -35,6 +35,9 @@ typedef struct TypingOptions
 
 Typing *typing_create(const TypingOptions *options) MUST_CHECK;
 
+/* For what is said from now on. */
+void typing_set_timeout(Typing *typing, int64_t timeout_ms);
+
 /*
  * A client's frame.  Answered only when it is refused: conversation_not_found, muted,
  * blocked, banned, throttled.

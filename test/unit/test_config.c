@@ -134,14 +134,14 @@ file_refuses(const char *contents, const char *complaint)
 static void
 test_file_refusals(void)
 {
-	const char *environment[] = {"PARLEY_HEARTBEAT_S=1", NULL};
+	const char *environment[] = {"PARLEY_HEARTBEAT_S=0", NULL};
 
 	file_refuses("pool-size = 1\nlisten_port = 1\n", "2: no such key: listen_port");
 	file_refuses("password hunter2\n", "1: this is no `key = value` line");
 	file_refuses("pool-size = 0", "1: pool-size: \"0\" is not a number from 1 to 64");
 	file_refuses("config = /etc/other", "1: no such key: config");
 	is_number(parse(NULL, environment), CONFIG_INVALID, "a bad variable");
-	is_text(buffer_cstring(&output), "PARLEY_HEARTBEAT_S: \"1\" is not a number from 5 to 3600",
+	is_text(buffer_cstring(&output), "PARLEY_HEARTBEAT_S: \"0\" is not a number from 1 to 3600",
 			"is named as it was written");
 }
 

@@ -79,7 +79,7 @@ static const Key keys[] = {
 	{"expiry-notice-s", KEY_NUMBER, FIELD(expiry_notice_s), "60", 0, 3600, "S", true,
 		"tell a WebSocket so long before its token ends"},
 	{"request-timeout-s", KEY_NUMBER, FIELD(request_timeout_s), "10", 1, 300, "S", true,
-		"the head of a request that has not arrived by then is refused"},
+		"the head of a request must arrive by then, each piece of its body in twice that; three times for a client to take some of the answer"},
 	{"idle-timeout-s", KEY_NUMBER, FIELD(idle_timeout_s), "75", 1, 3600, "S", true,
 		"an HTTP connection without a request is closed; longer than a proxy keeps one"},
 	{"heartbeat-s", KEY_NUMBER, FIELD(heartbeat_s), "30", 1, 3600, "S", true,

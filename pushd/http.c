@@ -22,8 +22,6 @@
 #include "transfer.h"
 
 #define READ_BYTES (16 * 1024)
-#define BODY_TIMEOUT_MS 20000  /* for a body, or for each piece of one */
-#define WRITE_TIMEOUT_MS 30000 /* without any progress */
 #define LINGER_TIMEOUT_MS 2000 /* for the client to read the last answer */
 
 struct Http
@@ -104,9 +102,10 @@ follow_request(Connection *connection)
 		[REQUEST_PIECES] = STAGE_BODY,	   [REQUEST_ASKING] = STAGE_ASKING,
 		[REQUEST_ANSWERED] = STAGE_ANSWER, [REQUEST_BROKEN] = STAGE_GONE,
 	};
-	static const int64_t timeouts_ms[] = {
-		[STAGE_BODY] = BODY_TIMEOUT_MS,
-		[STAGE_ANSWER] = WRITE_TIMEOUT_MS,
+	const HttpDeadlines *deadlines = &connection->http->options.deadlines;
+	const int64_t timeouts_ms[] = {
+		[STAGE_BODY] = deadlines->body_ms,
+		[STAGE_ANSWER] = deadlines->answer_ms,
 		[STAGE_GONE] = 0,
 	};
 	Stage stage = stages[connection->request.state];
@@ -369,7 +368,8 @@ drive_answer(Connection *connection)
 		case RESPONSE_STUCK:
 			return false;
 		case RESPONSE_MOVED:
-			timer_arm(connection->http->options.wheel, &connection->deadline, WRITE_TIMEOUT_MS);
+			timer_arm(connection->http->options.wheel, &connection->deadline,
+					  connection->http->options.deadlines.answer_ms);
 			return true;
 		case RESPONSE_SENT:
 			finish_answer(connection);

@@ -37,8 +37,10 @@ typedef struct HttpUpgrade
 /* May change at run time. */
 typedef struct HttpDeadlines
 {
-	int64_t head_ms; /* of a request, from its first byte on */
-	int64_t idle_ms; /* between two requests */
+	int64_t head_ms;   /* of a request, from its first byte on */
+	int64_t body_ms;   /* for a body, or for each piece of one */
+	int64_t answer_ms; /* for the client to take any more of it */
+	int64_t idle_ms;   /* between two requests */
 } HttpDeadlines;
 
 typedef struct HttpOptions

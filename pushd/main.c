@@ -286,6 +286,8 @@ static HttpDeadlines
 http_deadlines(const Config *config)
 {
 	return (HttpDeadlines){.head_ms = config->request_timeout_s * 1000,
+						   .body_ms = config->request_timeout_s * 2000,
+						   .answer_ms = config->request_timeout_s * 3000,
 						   .idle_ms = config->idle_timeout_s * 1000};
 }
 

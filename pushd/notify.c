@@ -117,3 +117,12 @@ notify_stopping(const Notify *notify)
 {
 	send_state(notify, "STOPPING=1");
 }
+
+void
+notify_status(const Notify *notify, const char *status)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "STATUS=%s", status);
+	send_state(notify, text);
+}

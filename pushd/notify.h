@@ -19,4 +19,7 @@ void notify_ready(const Notify *notify);
 void notify_reloading(const Notify *notify); /* followed by notify_ready() */
 void notify_stopping(const Notify *notify);
 
+/* One line for people, as `systemctl status` shows it. */
+void notify_status(const Notify *notify, const char *status);
+
 #endif /* PARLEY_NOTIFY_H */

@@ -253,7 +253,7 @@ sub spawn_pushd ($self, %flags)
 		open STDOUT, '>&', \*STDERR;
 		delete @ENV{ grep { /^(PG|PARLEY_(?!WEB_ROOT))/ } keys %ENV };
 		{
-			exec 'setpriv', '--pdeathsig', 'KILL', $binary, map { "--$_=$flags{$_}" } sort keys %flags;
+			exec 'setpriv', '--pdeathsig', 'KILL', $binary, map { "--$_=$flags{$_}" } grep { defined $flags{$_} } sort keys %flags;
 		}
 		POSIX::_exit(127);
 	}

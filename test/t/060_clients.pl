@@ -131,6 +131,8 @@ subtest 'limits of one client' => sub {
 	is $third->await_close, 4504, 'a third socket of one account';
 	is metric('parley_refused_total{reason="account_full"}'), 1, 'counted';
 	ok !$_->is_closed, 'the first two stay' for @sockets;
+	$sockets[0]->close;
+	ok $alice->connect, 'when one has gone, another may come';
 
 	my %from = (headers => { 'X-Forwarded-For' => '2001:db8:1:2::1' });
 	my @of_network = map { Parley::Socket->open($parley, %from) } 1 .. 5;
@@ -153,6 +155,24 @@ subtest 'too many in all' => sub {
 	undef @open;
 	await(sub { Parley::Raw->new($parley)->write($plain)->answer->{status} == 200 }, 'room again');
 	is metric('parley_refused_total{reason="full"}') >= 100, 1, 'counted';
+
+	my @sockets = map { $alice->connect } 1 .. 7;
+	$parley->call(GET => 'root:/livez');    # holds the eighth place
+	is(Parley::Socket->open($parley)->refused, 503, 'WebSockets count, too');
+	ok !$_->is_closed, 'those that are in stay' for @sockets;
+	$_->close for @sockets;
+	await(sub { !Parley::Socket->open($parley)->refused }, 'room for a WebSocket again');
+};
+
+subtest 'logins again' => sub {
+	restart('client-address' => 'x-forwarded-for', 'trusted-proxies' => '127.0.0.1', 'max-logins-per-minute' => 60);
+	my %from    = (headers => { 'X-Forwarded-For' => '192.0.2.30' });
+	my $refresh = sub { return $parley->call(POST => '/auth/refresh', body => { refresh_token => 'no such token' }, %from)->code };
+	my $tries   = 0;
+	$tries++ while $refresh->() ne 'throttled' && $tries < 200;
+	cmp_ok $tries, '>=', 60, 'a minute\'s tries at once';
+	await(sub { $refresh->() ne 'throttled' }, 'another one a second later');
+	pass 'a second later there is another';
 };
 
 subtest 'slowloris' => sub {
@@ -172,6 +192,27 @@ subtest 'slowloris' => sub {
 	is $answer->{status}, 408, 'a head that does not end';
 	cmp_ok Time::HiRes::time() - $start, '<', 5, 'in time, whatever comes meanwhile';
 	await(sub { metric('parley_timeouts_total{stage="head"}') >= 100 }, 'all are counted');
+};
+
+subtest 'slow at the entrance, and slow to take an answer' => sub {
+	restart(
+		'client-address'    => 'proxy-protocol',
+		'trusted-proxies'   => '127.0.0.1',
+		'request-timeout-s' => 1,
+		'max-connections'   => 3);
+	my $header = "PROXY UNKNOWN\r\n";
+	my $count  = sub ($stage) {
+		my $all = Parley::Raw->new($parley)->write("${header}GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")->answer->{body};
+		return $all =~ /^parley_timeouts_total\{stage="$stage"\} (\d+)/m ? $1 : 0;
+	};
+	my $silent = Parley::Raw->new($parley)->write('PROXY TCP4 ');
+	my $greedy = Parley::Raw->new($parley)->write($header . "GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" x 100);
+	await(sub { $count->('answer') == 1 }, 'who does not take answers is dropped');
+	is $silent->answer->{status}, 0, 'who does not say the header gets no answer';
+	is $count->($_), 1, "counted: $_" for qw(entrance answer);
+	undef $greedy;
+	my @open = map { Parley::Raw->new($parley)->write($header . $plain) } 1 .. 3;
+	is $_->answer->{status}, 200, 'their places are free' for @open;
 };
 
 done_testing;

@@ -9,12 +9,15 @@
  */
 #include "doctor.h"
 
+#include <errno.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tls.h"
 #include "wire.h"
@@ -26,6 +29,8 @@
 #define CONNECT_TIMEOUT_S "5"
 #define STATEMENT_TIMEOUT "3s" /* also of the slot, which waits for transactions to end */
 #define FILES_OF_OUR_OWN 64
+#define SQLSTATE_SIZE 6
+#define REFUSAL_WAIT_MS 5000
 #define CLOCK_SKEW_MAX_US 1000000
 #define CERTIFICATE_SOON_S (14 * 86400)
 
@@ -192,8 +197,34 @@ probe_certificate(Doctor *doctor, const Check *check)
 	else if (tls_probe(&settings, &not_after, &why))
 		tell_certificate_end(doctor, check, not_after);
 	else
-		tell(doctor, VERDICT_FAIL, check->name, buffer_cstring(&why), NULL);
+	{
+		char *mend =
+			xasprintf("ls -l %s %s   # the account of the daemon must read both\n"
+					  "openssl x509 -noout -in %s; openssl pkey -noout -in %s",
+					  config->tls_cert, config->tls_key, config->tls_cert, config->tls_key);
+
+		tell(doctor, VERDICT_FAIL, check->name, buffer_cstring(&why), mend);
+		free(mend);
+	}
 	buffer_free(&why);
+}
+
+static void
+probe_web_root(Doctor *doctor, const Check *check)
+{
+	const char *root = doctor->config->web_root;
+	char *index = xasprintf("%s/index.html", root);
+	char *text = NULL;
+
+	if (root[0] != '\0' && access(index, R_OK) != 0)
+		text = xasprintf("%s: %s", index, strerror(errno));
+	if (text)
+		tell(doctor, VERDICT_FAIL, check->name, text,
+			 "make web && sudo make -C pushd install   # which finds it without web-root");
+	else
+		pass(doctor, check);
+	free(text);
+	free(index);
 }
 
 /* ---- the connection ----------------------------------------------------- */
@@ -229,6 +260,57 @@ connect_to_server(const Config *config, const char *replication, char **why)
 	return NULL;
 }
 
+/*
+ * The SQLSTATE with which the server does not let us in, "" when there is no server.  libpq
+ * has it only as the end of its text, and only when it was asked to before.
+ */
+static void
+find_refusal(const Config *config, char sqlstate[SQLSTATE_SIZE])
+{
+	const char *names[] = {"gssencmode", "dbname", NULL};
+	const char *values[] = {"disable", config->database, NULL};
+	PGconn *conn = PQconnectStartParams(names, values, 1);
+	PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+	const char *last;
+
+	PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
+	while (step == PGRES_POLLING_READING || step == PGRES_POLLING_WRITING)
+	{
+		struct pollfd wait = {PQsocket(conn), step == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0};
+
+		step = poll(&wait, 1, REFUSAL_WAIT_MS) == 1 ? PQconnectPoll(conn) : PGRES_POLLING_FAILED;
+	}
+	last = strrchr(PQerrorMessage(conn), ' ');
+	string_copy(sqlstate, SQLSTATE_SIZE, last ? last + 1 : "");
+	PQfinish(conn);
+}
+
+static const char *
+mend_of_refusal(const Config *config)
+{
+	static const struct
+	{
+		const char *sqlstate;
+		const char *mend;
+	} mends[] = {
+		{"28000",
+		 "CREATE ROLE parley_pushd LOGIN REPLICATION;   -- if there is none; if there is,\n"
+		 "sudo -u parley_pushd parley-pushd doctor   # `peer` wants the account of its name"},
+		{"28P01", "\\password parley_pushd\n"
+				  "# then the same in a file, and passfile=FILE in the setting `database`"},
+		{"3D000", "CREATE DATABASE chat;"},
+		{"42501", "GRANT CONNECT ON DATABASE chat TO parley_pushd;"},
+		{"53300", "ALTER SYSTEM SET max_connections = 200; -- then restart the server"},
+	};
+	char sqlstate[SQLSTATE_SIZE];
+
+	find_refusal(config, sqlstate);
+	for (size_t i = 0; i < lengthof(mends); i++)
+		if (strcmp(mends[i].sqlstate, sqlstate) == 0)
+			return mends[i].mend;
+	return "pg_lsclusters; pg_isready   # on the machine of the database";
+}
+
 /* libpq's own text would quote parts of it. */
 static bool
 is_conninfo(const char *text)
@@ -254,8 +336,7 @@ probe_database(Doctor *doctor, const Check *check)
 	if (doctor->conn)
 		pass(doctor, check);
 	else
-		tell(doctor, VERDICT_FAIL, check->name, why,
-			 "pg_lsclusters; pg_isready   # on the machine of the database");
+		tell(doctor, VERDICT_FAIL, check->name, why, mend_of_refusal(doctor->config));
 	free(why);
 }
 
@@ -427,6 +508,7 @@ probe_feed(Doctor *doctor, const Check *check)
 static const Check checks[] = {
 	{"open_files", .probe = probe_open_files, .good = "enough for max-connections"},
 	{"certificate", .probe = probe_certificate, .good = "tls-cert is not set: no TLS"},
+	{"web_root", .probe = probe_web_root, .good = "is not set, or has an index.html"},
 	{"database", .probe = probe_database, .gives = STAGE_CONNECTED, .good = "answers"},
 	{"clock", STAGE_CONNECTED, .probe = probe_clock, .good = "the same on both sides"},
 	{"connections", STAGE_CONNECTED, .probe = probe_connections,
@@ -457,7 +539,10 @@ static const Check checks[] = {
 	{"same_version", STAGE_EXTENSION, .severity = VERDICT_WARN,
 	 .good = "daemon and extension have one version",
 	 .sql = "SELECT format('the daemon is of version %s, the extension of %s', '" PARLEY_VERSION
-			"', extversion), 'ALTER EXTENSION pg_parley UPDATE TO ''" PARLEY_VERSION "'';' "
+			"', extversion), CASE WHEN string_to_array(extversion, '.')::int[] > "
+			"string_to_array('" PARLEY_VERSION "', '.')::int[] "
+			"THEN 'make pushd && sudo make -C pushd install   # of the newer release' "
+			"ELSE 'ALTER EXTENSION pg_parley UPDATE TO ''" PARLEY_VERSION "'';' END "
 			"FROM pg_extension "
 			"WHERE extname = 'pg_parley' AND extversion <> '" PARLEY_VERSION "'"},
 	{"gateway_role", STAGE_EXTENSION, STAGE_GATEWAY, VERDICT_FAIL,

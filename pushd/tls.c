@@ -87,9 +87,13 @@ choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length,
 static bool
 complain(Buffer *why, const char *what, const char *file)
 {
-	unsigned long error = ERR_peek_last_error();
-	const char *reason = error ? ERR_reason_error_string(error) : NULL;
+	unsigned long first = ERR_peek_error();
+	unsigned long last = ERR_peek_last_error();
+	const char *reason = last ? ERR_reason_error_string(last) : NULL;
 
+	/* What follows a failure of the system only says that there was one. */
+	if (ERR_SYSTEM_ERROR(first))
+		reason = strerror(ERR_GET_REASON(first));
 	buffer_printf(why, "%s %s: %s", what, file, reason ? reason : "not usable");
 	ERR_clear_error();
 	return false;
@@ -100,6 +104,8 @@ load_files(SSL_CTX *context, const TlsSettings *settings, Buffer *why)
 {
 	if (SSL_CTX_use_certificate_chain_file(context, settings->cert) != 1)
 		return complain(why, "certificate", settings->cert);
+	if (settings->key[0] == '\0')
+		return complain(why, "private key", "(tls-key)");
 	if (SSL_CTX_use_PrivateKey_file(context, settings->key, SSL_FILETYPE_PEM) != 1)
 		return complain(why, "private key", settings->key);
 	if (SSL_CTX_check_private_key(context) != 1)

@@ -35,7 +35,7 @@ subtest 'a healthy cluster' => sub {
 	is $status, 0, 'exit code 0';
 	unlike $text, qr/^fail/m, 'nothing fails' or diag $text;
 	like $text, qr/^ok \Q$_\E: ./m, $_
-	  for qw(open_files certificate database clock connections writable prepared_transactions replication_right
+	  for qw(open_files certificate web_root database clock connections writable prepared_transactions replication_right
 	  least_rights extension same_version gateway_role encoding wal_level replication_slots signing_key feed);
 	is $parley->sql('SELECT count(*) FROM pg_replication_slots'), 0, 'and leaves no slot';
 };
@@ -60,8 +60,56 @@ subtest 'the local machine' => sub {
 	like $text, qr/^warn certificate: good until/m, 'one that ends soon';
 	unlink "$folder/key.pem" or die;
 	($text, $status) = doctor(%tls);
-	like $text, qr/^fail certificate: /m, 'a key that is not there';
+	like $text, qr/^fail certificate: private key \Q$folder\E\/key.pem: No such file or directory$/m, 'a key that is not there';
+	like mend_of($text, 'fail certificate'), qr/^ls -l \Q$folder\E\/cert.pem/, 'and how to look at it';
 	is $status, 1, 'is a failure';
+	PostgreSQL::Test::Utils::append_to_file("$folder/key.pem", 'x');
+	chmod 0, "$folder/key.pem";
+	($text) = doctor(%tls);
+	like $text, qr/^fail certificate: private key \S+: Permission denied$/m, 'a key that it may not read';
+
+	($text, $status) = doctor('web-root' => "$folder/nowhere");
+	like $text, qr/^fail web_root: \S+nowhere\/index.html: No such file or directory$/m, 'no web UI where it should be';
+	is $status, 1, 'with which the daemon would not start';
+};
+
+# Each with the line to paste against it.
+subtest 'the server does not let us in' => sub {
+	my $connstr = $parley->node->connstr('chat');
+	my $says    = sub ($database, $text, $mend) {
+		my ($all, $status) = doctor(database => $database);
+		like $all, qr/^fail database: [^\n]*$text/m, $text;
+		like mend_of($all, 'fail database'), $mend, 'and its mend';
+		is $status, 1, 'exit code 1';
+	};
+	$says->("user=nobody_here $connstr", 'role "nobody_here" does not exist', qr/^CREATE ROLE parley_pushd LOGIN REPLICATION;/);
+	$says->($connstr =~ s/dbname=chat/dbname=none/r . ' user=parley_pushd', 'database "none" does not exist', qr/^CREATE DATABASE chat;/);
+	$parley->sql('REVOKE CONNECT ON DATABASE chat FROM PUBLIC');
+	$says->($parley->pushd_database, 'permission denied for database', qr/^GRANT CONNECT ON DATABASE chat TO parley_pushd;/);
+	$parley->sql('GRANT CONNECT ON DATABASE chat TO PUBLIC');
+};
+
+subtest 'another version' => sub {
+	my $is = sub ($version) {
+		$parley->sql("UPDATE pg_extension SET extversion = '$version' WHERE extname = 'pg_parley'");
+		my ($text, $status) = doctor();
+		is $status, 0, 'a warning';
+		return mend_of($text, 'warn same_version');
+	};
+	my $ours = $parley->sql("SELECT extversion FROM pg_extension WHERE extname = 'pg_parley'");
+	like $is->('0.0.1'), qr/^ALTER EXTENSION pg_parley UPDATE TO '\Q$ours\E';/, 'an older extension';
+	like $is->('999.0'), qr/^make pushd/,                                       'an older daemon';
+	is $is->($ours), '', 'the same';
+};
+
+subtest 'all slots are taken' => sub {
+	$parley->sql("SELECT pg_create_physical_replication_slot('full_' || i) FROM generate_series(1, 10) i");
+	my ($text, $status) = doctor();
+	like $text, qr/^warn replication_slots: all 10 replication slots are taken/m, 'which is said';
+	like mend_of($text, 'warn replication_slots'), qr/^ALTER SYSTEM SET max_replication_slots = \d+;/, 'with its mend';
+	unlike $text, qr/^\w+ feed: /m, 'and the feed is not tried';
+	is $status, 0, 'the tables serve meanwhile';
+	$parley->sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
 };
 
 subtest 'rights are missing, and the mends give them' => sub {

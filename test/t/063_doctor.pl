@@ -83,7 +83,7 @@ subtest 'the server does not let us in' => sub {
 		is $status, 1, 'exit code 1';
 	};
 	$says->("user=nobody_here $connstr", 'role "nobody_here" does not exist', qr/^CREATE ROLE parley_pushd LOGIN REPLICATION;/);
-	$says->($connstr =~ s/dbname=chat/dbname=none/r . ' user=parley_pushd', 'database "none" does not exist', qr/^CREATE DATABASE chat;/);
+	$says->($connstr =~ s/dbname='?chat'?/dbname=none/r . ' user=parley_pushd', 'database "none" does not exist', qr/^CREATE DATABASE chat;/);
 	$parley->sql('REVOKE CONNECT ON DATABASE chat FROM PUBLIC');
 	$says->($parley->pushd_database, 'permission denied for database', qr/^GRANT CONNECT ON DATABASE chat TO parley_pushd;/);
 	$parley->sql('GRANT CONNECT ON DATABASE chat TO PUBLIC');

@@ -34,13 +34,17 @@ subtest 'the example of settings' => sub {
 	}
 };
 
-subtest 'the dashboard' => sub {
+subtest 'metrics, and the dashboard' => sub {
 	my $metrics   = $parley->call(GET => 'root:/metrics')->body;
 	my %has       = map { $_ => 1 } $metrics =~ /^# TYPE (\w+)/mg;
 	my $dashboard = decode_json($deploy->child('grafana-dashboard.json')->slurp);
 	my @names = map { $_->{expr} =~ /\b((?:parley|process)_\w+)/g } map { @{ $_->{targets} } } @{ $dashboard->{panels} };
 	cmp_ok scalar(@names), '>', 20, 'names metrics';
 	is_deeply [ grep { !$has{ s/_bucket$//r } } @names ], [], 'all of which there are';
+	my ($section)  = $top->child('doc/operations.md')->slurp =~ /^## Metrics$(.*?)^## /ms;
+	my %documented = map { $_ => 1 } $section =~ /^\| `((?:parley|process)_\w+)` \|/mg;
+	is_deeply [ sort keys %documented ], [ sort keys %has ], 'doc/operations.md has exactly those of /metrics';
+	is_deeply [ grep { !$has{ s/_bucket$//r } } $section =~ /\b((?:parley|process)_\w+)/g ], [], 'and its alarms name none else';
 };
 
 subtest 'doc/operations.md' => sub {

@@ -387,6 +387,15 @@ on_stale(Login *login)
 
 const LoginHandlers session_login_handlers = {on_granted, on_refused, on_stale};
 
+static void
+allow_time_to_authenticate(Session *session)
+{
+	const SessionsOptions *options = &session->host->options;
+
+	timer_arm(options->wheel, &session->deadline, options->limits.auth_timeout_ms);
+}
+
+/* The client has had its time to bring a token; from here on it is ours. */
 void
 session_authenticate(Session *session, const Credential *credential, const char *request_id)
 {
@@ -401,7 +410,10 @@ session_authenticate(Session *session, const Credential *credential, const char 
 	if (session->state == SESSION_LIVE)
 		login_ask(&session->login);
 	else
+	{
+		allow_time_to_authenticate(session);
 		session_wait(session);
+	}
 }
 
 void
@@ -493,7 +505,7 @@ session_open(SessionHost *host, const SessionTransport *transport, void *socket,
 	host->count++;
 	metric_add(METRIC_CONNECTIONS, 1);
 	metric_add(METRIC_CONNECTIONS_ACCEPTED, 1);
-	timer_arm(host->options.wheel, &session->deadline, host->options.limits.auth_timeout_ms);
+	allow_time_to_authenticate(session);
 	return session;
 }
 

@@ -182,6 +182,17 @@ suite_tap()
 	tap tap "$PWD/pushd/parley-pushd"
 }
 
+# The same with three daemons as one server, and with the feed from the tables: only when named.
+suite_processes()
+{
+	PARLEY_TEST_PROCESSES=3 tap processes "$PWD/pushd/parley-pushd"
+}
+
+suite_tables()
+{
+	PARLEY_TEST_FEED=table tap tables "$PWD/pushd/parley-pushd"
+}
+
 # The same with the daemon under AddressSanitizer and UBSan, leaks included.
 suite_sanitized()
 {

@@ -204,7 +204,7 @@ my %feeds = (
 	notify => { wal_level => 'replica', 'pg_parley.notify' => 'on' });
 
 sub feed { return $ENV{PARLEY_TEST_FEED} // 'wal' }
-sub processes { return $ENV{PARLEY_TEST_PROCESSES} // 1 }
+sub processes { return $ENV{PARLEY_TEST_PROCESSES} || 1 }
 
 # One more daemon in front of the same cluster, with a port and a log of its own.
 sub sibling ($self, $n)
@@ -335,7 +335,8 @@ sub log ($self)
 # ---- both, and who uses them
 
 # Options: settings => {...} of the cluster, flags => {...} of the daemon, pushd => 0,
-# alone => 1 where a suite is of one daemon's own doings, however many there may be else.
+# alone => 1 where a suite is of one daemon's own doings, however many there may be else,
+# feed => 'wal' where it is about what only that feed can tell.
 sub start ($class, %options)
 {
 	my $self = bless { flags => $options{flags} // {} }, $class;
@@ -344,7 +345,7 @@ sub start ($class, %options)
 	$self->{log_file} = "$PostgreSQL::Test::Utils::log_path/pushd_" . path($0)->basename('.pl') . '.log';
 	unlink $self->{log_file};
 	push @running, $self;
-	$self->make_cluster(%{ $feeds{ feed() } }, %{ $options{settings} // {} });
+	$self->make_cluster(%{ $feeds{ $options{feed} // feed() } }, %{ $options{settings} // {} });
 	$self->{siblings} = [ map { $self->sibling($_) } 2 .. ($options{alone} ? 1 : processes()) ];
 	$self->start_pushd if $options{pushd} // 1;
 	return $self;

@@ -12,7 +12,7 @@ use Test::More;
 use Parley;
 use Parley::User;
 
-my $parley = Parley->start(alone => 1, flags => { 'pool-wait-ms' => 1000 });
+my $parley = Parley->start(alone => 1, feed => 'wal', flags => { 'pool-wait-ms' => 1000 });
 my ($alice, $bob) = $parley->signup(qw(alice bob));
 my $team   = $alice->group('team', $bob);
 my $nobody = Parley::User->nobody($parley);

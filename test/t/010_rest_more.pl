@@ -11,7 +11,7 @@ use Parley;
 use Parley::Answer qw(shape %SHAPES);
 use Parley::User;
 
-my $parley = Parley->start;
+my $parley = Parley->start(feed => 'wal');
 my ($alice, $bob, $carol, $dave) = $parley->signup(qw(alice bob carol dave));
 my $nobody  = Parley::User->nobody($parley);
 my $nothing = 999_999_999;

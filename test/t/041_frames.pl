@@ -9,7 +9,7 @@ use Parley;
 use Parley::Answer qw(shape %SHAPES);
 use Parley::Socket;
 
-my $parley = Parley->start;
+my $parley = Parley->start(feed => 'wal');
 my ($alice, $bob, $carol) = $parley->signup(qw(alice bob carol));
 my $team  = $alice->group('team', $bob);
 my $other = $alice->group('other', $bob);

@@ -94,6 +94,11 @@ for my $one (@followers)
 }
 my %truth = map { my $id = $_; ($id => [ map { Parley::Follower->summary($_) } $bob->history($id) ]) } @groups;
 cmp_ok @{ $truth{$_} }, '>', 50, @{ $truth{$_} } . " messages in conversation $_" for @groups;
+# A sync is complete up to where the feed was; what was committed after that comes live.
+sub last_of ($follower, $id) { my ($last) = sort { $b <=> $a } keys %{ $follower->room($id)->{messages} }; return $last }
+await(sub { $_->{follower}->apply for @followers; !grep { my $one = $_->{follower}; grep { last_of($one, $_) < @{ $truth{$_} } } @groups } @followers },
+	'everybody has the last message');
+
 for my $n (0 .. $#followers)
 {
 	my $follower = $followers[$n]{follower};

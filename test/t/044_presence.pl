@@ -143,7 +143,11 @@ subtest 'a daemon that could not listen' => sub {
 subtest 'a large group' => sub {
 	my ($frank) = $parley->signup('frank');
 	my $large   = $frank->group('large', $alice, $bob, $carol);
-	my $tab     = $frank->connect;
+	for my $socket ($watch, $other)
+	{
+		await(sub { grep { $_->{conversation_id} == $large } $socket->frames('member') }, 'the members are known');
+	}
+	my $tab = $frank->connect;
 
 	my ($count) = await(sub { grep { $_->{conversation_id} == $large } $other->frames('presence') }, 'a count');
 	($count) = grep { $_->{conversation_id} == $large } $other->frames('presence');

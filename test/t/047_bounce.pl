@@ -17,7 +17,13 @@ my $clients  = $ENV{PARLEY_TEST_CLIENTS} // 500;
 my $per_room = 25;
 my $patience = 30 + $clients / 25;
 my $parley   = Parley->start(
-	flags => { 'max-connections' => 2 * $clients, 'max-logins-per-minute' => 0, 'log-level' => 'info' }, pushd => 0);
+	flags => {
+		'max-connections'       => 2 * $clients,
+		'max-logins-per-minute' => 0,
+		'auth-timeout-s'        => $patience,      # one process plays all clients
+		'log-level'             => 'info'
+	},
+	pushd => 0);
 
 # People in rooms of $per_room, all of them in the first as well, with a message in each.
 $parley->sql(<<SQL);
@@ -131,7 +137,7 @@ $took = come_back();
 my $asked = questions() - $idle;
 diag sprintf '%d clients come back: %.1f s, %d queries, %.2f a client', $clients, $took, $asked, $asked / $clients;
 is_complete('after the bounce', 'before', 'meanwhile');
-cmp_ok $asked, '<', $clients * 0.2, 'few queries';
+cmp_ok $asked, '<', $clients * 0.2, 'few queries' if Parley::feed() eq 'wal';    # the tables are polled by queries
 
 talk('live');
 await(sub { !grep { $_->apply; !$_->room(1)->{messages}{3} } @crowd }, 'what comes next', $patience);

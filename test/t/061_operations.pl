@@ -29,7 +29,7 @@ END
 $file->spurt("canary-s = 1\n");
 
 # PostgreSQL would tell the same socket how it goes, and wait until that is read.
-my $parley = Parley->start(alone => 1, pushd => 0, flags => { config => "$file", 'log-format' => 'json', 'drain-s' => 2 });
+my $parley = Parley->start(alone => 1, feed => 'wal', pushd => 0, flags => { config => "$file", 'log-format' => 'json', 'drain-s' => 2 });
 {
 	local @ENV{qw(NOTIFY_SOCKET WATCHDOG_USEC)} = ("$folder/notify", 400_000);
 	$parley->start_pushd;

@@ -219,9 +219,12 @@ test_deadlines(void)
 
 	sessions_set_feed(sessions, true);
 	session = sessions_open(sessions, &transport, &socket, 0);
+	pass_time(900);
 	session_authenticate(session, &token, NULL);
 	is_number(session_state(session), SESSION_ASKING, "with a feed the database is asked");
-	pass_time(1100);
+	pass_time(900);
+	is_number(session_state(session), SESSION_ASKING, "whose time begins with the token");
+	pass_time(200);
 	ok(session_wants_close(session, &why) && why == SESSION_CLOSE_UNAVAILABLE,
 	   "which has to answer in time");
 	session_closed(session);

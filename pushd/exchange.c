@@ -16,6 +16,7 @@
 #include "metrics.h"
 #include "pgarray.h"
 
+#define PEERS_UNKNOWN (-1)
 #define KEY_RETRY_MS 2000
 #define HELLO_MS 60000	  /* for so long who has said hello counts as alive */
 #define PAYLOADS_MAX 16	  /* of one tick */
@@ -44,8 +45,8 @@ struct Exchange
 	const ExchangeHandlers *handlers;
 	void *arg;
 	int64_t id;
-	int64_t number; /* of the last payload */
-	int64_t peers;
+	int64_t number;	  /* of the last payload */
+	int64_t peers;	  /* or PEERS_UNKNOWN: there may be some */
 	int64_t hello_ms; /* the last hello; 0: none */
 	BulletinKey key;
 	bool has_key;
@@ -160,7 +161,7 @@ put(Exchange *exchange, const BulletinItem *item)
 void
 exchange_tell(Exchange *exchange, const BulletinItem *item)
 {
-	if (exchange->peers > 0 ||
+	if (exchange->peers != 0 ||
 		(exchange->hello_ms != 0 && clock_ms() - exchange->hello_ms < HELLO_MS))
 		put(exchange, item);
 }
@@ -365,6 +366,7 @@ exchange_create(TimerWheel *wheel, PgPool *pool, ListenFeed *listen, int64_t tic
 	exchange->handlers = handlers;
 	exchange->arg = arg;
 	exchange->id = (int64_t) (random_u64() >> 1) | 1;
+	exchange->peers = PEERS_UNKNOWN;
 	list_init(&exchange->waiting);
 	timer_init(&exchange->tick, on_tick);
 	timer_init(&exchange->key_retry, on_key_retry);

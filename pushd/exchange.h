@@ -35,7 +35,7 @@ void exchange_set_tick(Exchange *exchange, int64_t tick_ms);
 /* By which the others know this process; positive, another one at each start. */
 int64_t exchange_id(const Exchange *exchange);
 
-/* How many other processes are alive. */
+/* How many other processes are alive; until the first word on it there may be some. */
 void exchange_set_peers(Exchange *exchange, int64_t peers);
 
 /* To all others, with the next tick.  The item is copied. */

@@ -197,8 +197,12 @@ test_beginning(Exchange *exchange)
 	state(listen_arg, true);
 	pass_tick();
 	is_number(count_of("[\\\"h\\\"]"), 1, "says hello");
-	is_number(count_of("[\\\"t\\\""), 0, "and nothing else while it is alone");
+	is_number(count_of("[\\\"t\\\""), 1, "and what was said, for there may be others");
 	answer(true, NULL);
+	exchange_set_peers(exchange, 0);
+	type(exchange, 7, true);
+	pass_tick();
+	ok(done == NULL, "nothing while it is known to be alone");
 }
 
 static void

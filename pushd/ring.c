@@ -277,6 +277,32 @@ conversation_void(Ring *ring, RingConversation *conversation)
 	conversation->base_is_bare = true;
 }
 
+static bool
+tells_message(const Event *event, int64_t seq)
+{
+	return event->number == seq &&
+		   (event->kind == PARLEY_EVENT_MESSAGE || event->kind == PARLEY_EVENT_MESSAGE_UPDATED);
+}
+
+/* What was taken back is not said again, not even for a moment: whoever lacks it asks the
+ * tables, which know only that it is gone. */
+static void
+forget_message(Ring *ring, RingConversation *conversation, int64_t seq)
+{
+	ListNode *last = NULL;
+
+	LIST_FOREACH(&conversation->entries, node)
+	{
+		if (tells_message(list_entry(node, RingEntry, of_conversation)->event, seq))
+			last = node;
+	}
+	for (ListNode *first = NULL; last && first != last;)
+	{
+		first = list_first(&conversation->entries);
+		entry_evict(ring, list_entry(first, RingEntry, of_conversation));
+	}
+}
+
 RingResult
 ring_add(Ring *ring, uint32_t xid, Event *event)
 {
@@ -290,6 +316,8 @@ ring_add(Ring *ring, uint32_t xid, Event *event)
 		conversation_void(ring, conversation);
 		(void) follow(conversation, event);
 	}
+	if (event->kind == PARLEY_EVENT_MESSAGE_DELETED)
+		forget_message(ring, conversation, event->number);
 	conversation->xid = xid;
 	entry = entry_add(ring, conversation, event);
 	list_push_back(&conversation->entries, &entry->of_conversation);

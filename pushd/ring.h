@@ -14,6 +14,8 @@
  * does not tell the ver and nothing tells the positions; ring_learn() completes it with what
  * a snapshot of the tables says.
  *
+ * What a message said that was deleted since is not kept.
+ *
  * Memory is bounded in all and per conversation; what is touched longest ago goes first.
  */
 #ifndef PARLEY_RING_H

@@ -166,6 +166,23 @@ subtest 'a call is made by the session of its socket' => sub {
 	$_->close for $socket, $second;
 };
 
+subtest 'what was deleted is not said again to whoever comes back' => sub {
+	my $watcher = $bob->connect;
+	my ($seq, $ver) = map { $_ + 0 } split /\|/,
+	  $parley->sql("SELECT last_seq, last_ver FROM chat.conversation_counter WHERE conversation_id = $team");
+	my $slip = $seq + 1;
+
+	$alice->say($team, 'a slip');
+	is $alice->delete("/conversations/$team/messages/$slip")->status, 204, 'said and deleted';
+	$watcher->wait_for(sub { grep { $_->{seq} == $slip } $watcher->frames('message_deleted') }, 'the deletion');
+	my $late = $bob->connect;
+	$late->send({ type => 'sync', id => 'back', cursors => { $team => { seq => $seq, ver => $ver } } });
+	is $late->next('synced')->{conversations}{$team}{seq}, $slip, 'it comes, for the numbers have no gap';
+	my @told = grep { $_->{conversation_id} == $team && $_->{seq} == $slip } $late->frames('message');
+	is_deeply [ map { [ $_->{content}, !!$_->{deleted} ] } @told ], [ [ '', !!1 ] ], 'empty';
+	$_->close for $watcher, $late;
+};
+
 subtest 'calls that fail' => sub {
 	my $socket = $carol->connect;
 	my %codes  = (

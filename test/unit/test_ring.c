@@ -127,6 +127,30 @@ test_base(void)
 }
 
 static void
+test_deleted(void)
+{
+	Ring *ring = ring_create(&PLENTY);
+
+	for (int64_t seq = 1; seq <= 4; seq++)
+		message(ring, seq);
+	learn(ring, 4, 3, 1000);
+	edit(ring, 2, 4);
+	message(ring, 5);
+	(void) add(ring, 200, PARLEY_EVENT_MESSAGE_DELETED, 1, 2, 5);
+	is_text(since(ring, 1, 3), "no", "what a deleted message said is not told again");
+	is_text(since(ring, 4, 3), "no", "nor what it said in between");
+	is_text(since(ring, 4, 4), "m5 u2.5", "who has heard it hears that it is gone");
+	(void) add(ring, 200, PARLEY_EVENT_MESSAGE_DELETED, 1, 3, 6);
+	is_text(since(ring, 4, 4), "m5 u2.5 u3.6", "one of long ago takes nothing along");
+	(void) add(ring, 200, PARLEY_EVENT_MESSAGE_DELETED, 1, 5, 7);
+	is_text(since(ring, 4, 4), "no", "the newest");
+	is_text(since(ring, 5, 4), "u2.5 u3.6 u5.7", "leaves what comes behind it");
+	message(ring, 6);
+	is_text(since(ring, 5, 7), "m6", "and it goes on");
+	ring_free(ring);
+}
+
+static void
 test_positions(void)
 {
 	Ring *ring = ring_create(&PLENTY);
@@ -311,6 +335,7 @@ int
 main(void)
 {
 	test_base();
+	test_deleted();
 	test_positions();
 	test_hole();
 	test_bounds();

@@ -6,7 +6,7 @@ SELECT count(*) = count(DISTINCT kind) AS distinct, count(*) > 30 AS many, bool_
 	FROM chat.audit_kinds();
 
 -- making the extension is no act, signing up is
-SELECT id, kind, account_id, actor_id, session_id, role_name = session_user AS by_me, address, agent, place FROM chat.audit() ORDER BY id;
+SELECT id, kind, account_id, actor_id, session_id, role_name = session_user AS by_me, nullif(address, inet_client_addr()) AS address, agent, place FROM chat.audit() ORDER BY id;
 
 -- sessions
 SELECT (g).refresh_token AS r0, (g).access_token AS a0 FROM chat.login('alice', 'correct horse', 'psql/15') g \gset
@@ -176,7 +176,7 @@ SELECT kind, agent FROM chat.audit_log WHERE place = 5;
 -- a change to any column, also from nothing to an empty text
 SELECT change, pg_temp.finds(format('UPDATE chat.audit_log SET %s WHERE place = 5', change)) FROM unnest(ARRAY[
 	'id = -1', 'at = at + interval ''1 microsecond''', 'kind = ''logout''', 'account_id = 2', 'account_id = NULL', 'actor_id = 2',
-	'session_id = 2', 'conversation_id = 2', 'role_name = ''other''', 'address = ''127.0.0.1''', 'agent = ''other''', 'agent = NULL',
+	'session_id = 2', 'conversation_id = 2', 'role_name = ''other''', 'address = ''192.0.2.9''', 'agent = ''other''', 'agent = NULL',
 	'detail = ''''', 'agent = NULL, detail = agent', 'hash = sha256(hash)']) AS change;
 BEGIN;
 UPDATE chat.audit_log SET kind = 'signup' WHERE place = 5;

@@ -2,8 +2,8 @@
  * position.c
  *	  How far members have come, many of them in one call.
  *
- * The rows are locked in one order, so that two gateways with the same members cannot
- * wait for each other, and only those that will move.
+ * Only rows that will move are locked.  One that a transaction has, which may stay open
+ * for long, is not waited for: it stays as it is, and the answer says so.
  */
 #include "postgres.h"
 
@@ -27,16 +27,20 @@ enum
 	ARGUMENTS
 };
 
+/* What is left of the arguments. */
 static SpiQuery lock_members = {
-	.sql = "SELECT FROM chat.member m "
-		   "JOIN (SELECT account_id, conversation_id, max(read_seq) AS read_seq, "
-		   "greatest(max(read_seq), max(delivered_seq)) AS delivered_seq "
-		   "FROM unnest($1, $2, $3, $4) "
-		   "AS p (account_id, conversation_id, read_seq, delivered_seq) "
-		   "GROUP BY account_id, conversation_id) p USING (conversation_id, account_id) "
-		   "WHERE m.state = 'joined' AND (m.read_seq < p.read_seq OR "
-		   "greatest(m.delivered_seq, m.read_seq) < p.delivered_seq) "
-		   "ORDER BY m.conversation_id, m.account_id FOR NO KEY UPDATE OF m",
+	.sql =
+		"SELECT coalesce(array_agg(account_id), '{}'), coalesce(array_agg(conversation_id), '{}'), "
+		"coalesce(array_agg(read_seq), '{}'), coalesce(array_agg(delivered_seq), '{}') "
+		"FROM (SELECT m.account_id, m.conversation_id, p.read_seq, p.delivered_seq "
+		"FROM chat.member m "
+		"JOIN (SELECT account_id, conversation_id, max(read_seq) AS read_seq, "
+		"max(delivered_seq) AS delivered_seq FROM unnest($1, $2, $3, $4) "
+		"AS p (account_id, conversation_id, read_seq, delivered_seq) "
+		"GROUP BY account_id, conversation_id) p USING (conversation_id, account_id) "
+		"WHERE m.state = 'joined' AND (m.read_seq < p.read_seq OR "
+		"greatest(m.delivered_seq, m.read_seq) < greatest(p.read_seq, p.delivered_seq)) "
+		"FOR NO KEY UPDATE OF m SKIP LOCKED) l",
 	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
@@ -67,19 +71,24 @@ static SpiQuery move_reads = {
 	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID},
 };
 
-/* One's own messages count as read and delivered. */
+/* One's own messages count as read and delivered.  $5 who is no member, $6 who is locked. */
 static SpiQuery show_positions = {
 	.sql =
 		"SELECT p.item::int, greatest(m.read_seq, own.seq), "
 		"greatest(m.delivered_seq, m.read_seq, own.seq), "
-		"CASE WHEN m.account_id IS NULL THEN $3 END "
-		"FROM unnest($1, $2) WITH ORDINALITY AS p (account_id, conversation_id, item) "
+		"CASE WHEN m.account_id IS NULL THEN $5 "
+		"WHEN m.read_seq < least(coalesce(p.read_seq, 0), k.last_seq) "
+		"OR greatest(m.delivered_seq, m.read_seq) "
+		"< least(coalesce(p.delivered_seq, 0), k.last_seq) THEN $6 END "
+		"FROM unnest($1, $2, $3, $4) WITH ORDINALITY "
+		"AS p (account_id, conversation_id, read_seq, delivered_seq, item) "
 		"LEFT JOIN chat.member m ON m.conversation_id = p.conversation_id "
 		"AND m.account_id = p.account_id AND m.state = 'joined' "
+		"LEFT JOIN chat.conversation_counter k ON k.conversation_id = m.conversation_id "
 		"LEFT JOIN LATERAL (SELECT max(o.seq) AS seq FROM chat.message o "
 		"WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id) own ON true "
 		"ORDER BY p.item",
-	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID},
+	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID},
 };
 
 static void
@@ -110,14 +119,21 @@ chat_gateway_positions(PG_FUNCTION_ARGS)
 	NullableDatum conversations = SpiFunctionArg(fcinfo, ARGUMENT_CONVERSATIONS);
 	NullableDatum reads = SpiFunctionArg(fcinfo, ARGUMENT_READS);
 	NullableDatum delivereds = SpiFunctionArg(fcinfo, ARGUMENT_DELIVEREDS);
-	const char *not_found = ParleyErrorName(PARLEY_ERROR_CONVERSATION_NOT_FOUND);
+	NullableDatum not_found = SpiText(ParleyErrorName(PARLEY_ERROR_CONVERSATION_NOT_FOUND));
+	NullableDatum busy = SpiText(ParleyErrorName(PARLEY_ERROR_CONVERSATION_BUSY));
+	NullableDatum locked[ARGUMENTS];
 
 	CheckLengths(fcinfo);
 	SpiBegin();
 	SpiRun(&lock_members, SpiArgs(accounts, conversations, reads, delivereds));
-	SpiRun(&move_delivereds, SpiArgs(accounts, conversations, reads, delivereds));
-	SpiRun(&move_reads, SpiArgs(accounts, conversations, reads));
-	SpiRunInto(&show_positions, SpiArgs(accounts, conversations, SpiText(not_found)), store);
+	for (int n = 0; n < ARGUMENTS; n++)
+		locked[n].value = SpiGetDatum(0, n + 1, &locked[n].isnull);
+	SpiRun(&move_delivereds, SpiArgs(locked[ARGUMENT_ACCOUNTS], locked[ARGUMENT_CONVERSATIONS],
+									 locked[ARGUMENT_READS], locked[ARGUMENT_DELIVEREDS]));
+	SpiRun(&move_reads, SpiArgs(locked[ARGUMENT_ACCOUNTS], locked[ARGUMENT_CONVERSATIONS],
+								locked[ARGUMENT_READS]));
+	SpiRunInto(&show_positions,
+			   SpiArgs(accounts, conversations, reads, delivereds, not_found, busy), store);
 	SpiEnd();
 	return (Datum) 0;
 }

@@ -6,6 +6,9 @@
  * that takes it is answered.  Reports that come while a batch is under way, or sooner
  * than PAUSE_MS after it left, gather in `waiting`, where `by_key` finds them; a Report
  * is who wants an answer and holds a reference to its session.
+ *
+ * A SQL transaction that moves a position and stays open holds its member.  A batch does
+ * not wait for it: what it refuses as busy gathers again, for the next one.
  */
 #include "positions.h"
 
@@ -17,7 +20,8 @@
 #include "pgproblem.h"
 
 #define BATCH_MEMBERS 1000
-#define PAUSE_MS 50 /* between two batches: nobody sees a position move faster */
+#define PAUSE_MS 50		  /* between two batches: nobody sees a position move faster */
+#define HELD_MAX_MS 10000 /* then the client is told */
 
 typedef struct Member
 {
@@ -26,6 +30,7 @@ typedef struct Member
 	int64_t account_id;
 	int64_t conversation_id;
 	int64_t seqs[POSITION_KINDS]; /* 0: not reported */
+	int64_t held_since_ms;		  /* 0: never was */
 	ListNode reports;
 } Member;
 
@@ -84,25 +89,39 @@ member_key(int64_t account_id, int64_t conversation_id)
 }
 
 static Member *
-member_need(Positions *positions, int64_t account_id, int64_t conversation_id)
+member_find(const Positions *positions, int64_t account_id, int64_t conversation_id)
 {
-	int64_t key = member_key(account_id, conversation_id);
-	Member *first = map_get(&positions->by_key, key);
-	Member *member = first;
+	Member *member = map_get(&positions->by_key, member_key(account_id, conversation_id));
 
 	while (member &&
 		   (member->account_id != account_id || member->conversation_id != conversation_id))
 		member = member->same_key;
+	return member;
+}
+
+static void
+member_wait(Positions *positions, Member *member)
+{
+	int64_t key = member_key(member->account_id, member->conversation_id);
+
+	member->same_key = map_get(&positions->by_key, key);
+	map_put(&positions->by_key, key, member);
+	list_push_back(&positions->waiting, &member->node);
+}
+
+static Member *
+member_need(Positions *positions, int64_t account_id, int64_t conversation_id)
+{
+	Member *member = member_find(positions, account_id, conversation_id);
+
 	if (member)
 		return member;
 	member = xcalloc(1, sizeof(Member));
-	member->same_key = first;
 	member->account_id = account_id;
 	member->conversation_id = conversation_id;
 	list_init(&member->node);
 	list_init(&member->reports);
-	map_put(&positions->by_key, key, member);
-	list_push_back(&positions->waiting, &member->node);
+	member_wait(positions, member);
 	return member;
 }
 
@@ -189,6 +208,39 @@ member_answer(Member *member, const char *const seqs[POSITION_KINDS], ProblemId 
 	free(member);
 }
 
+/* ---- members that somebody else holds ----------------------------------- */
+
+/* Waits again, as one with what was reported of it meanwhile. */
+static void
+member_hold(Positions *positions, Member *member)
+{
+	Member *newer = member_find(positions, member->account_id, member->conversation_id);
+
+	list_remove(&member->node);
+	if (!newer)
+	{
+		member_wait(positions, member);
+		return;
+	}
+	for (int kind = 0; kind < POSITION_KINDS; kind++)
+		if (newer->seqs[kind] < member->seqs[kind])
+			newer->seqs[kind] = member->seqs[kind];
+	newer->held_since_ms = member->held_since_ms;
+	list_splice_back(&newer->reports, &member->reports);
+	free(member);
+}
+
+static void
+hold_or_refuse(Positions *positions, Member *member, ProblemId id)
+{
+	if (id == PROBLEM_CONVERSATION_BUSY && member->held_since_ms == 0)
+		member->held_since_ms = clock_ms();
+	if (id == PROBLEM_CONVERSATION_BUSY && clock_ms() - member->held_since_ms < HELD_MAX_MS)
+		member_hold(positions, member);
+	else
+		member_answer(member, NULL, id);
+}
+
 /* ---- batches ------------------------------------------------------------ */
 
 static void
@@ -214,8 +266,8 @@ answer_rows(Positions *positions, const PgReply *reply)
 		if (pgreply_is_null(reply, row, COLUMN_ERROR))
 			member_answer(list_entry(node, Member, node), seqs, PROBLEM_NONE);
 		else
-			member_answer(list_entry(node, Member, node), NULL,
-						  problem_of_code(pgreply_value(reply, row, COLUMN_ERROR)));
+			hold_or_refuse(positions, list_entry(node, Member, node),
+						   problem_of_code(pgreply_value(reply, row, COLUMN_ERROR)));
 	}
 	answer_all(positions, PROBLEM_INTERNAL);
 }

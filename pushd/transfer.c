@@ -203,6 +203,12 @@ transfer_take(Request *request, const uint8_t *bytes, size_t length, bool last)
 
 /* ---- down --------------------------------------------------------------- */
 
+static bool
+read_position(const char *text, size_t length, int64_t *position)
+{
+	return length > 0 && text[0] >= '0' && text[0] <= '9' && parse_int64(text, length, position);
+}
+
 /* "bytes=0-99", "bytes=100-", "bytes=-100" (RFC 9110, section 14.1.2). */
 static bool
 read_range(Span range, int64_t size, int64_t *first, int64_t *end)
@@ -211,6 +217,7 @@ read_range(Span range, int64_t size, int64_t *first, int64_t *end)
 	const char *at = range.start + strlen(unit);
 	const char *dash;
 	size_t left;
+	int64_t last;
 
 	if (range.length <= strlen(unit) || memcmp(range.start, unit, strlen(unit)) != 0)
 		return false;
@@ -219,15 +226,22 @@ read_range(Span range, int64_t size, int64_t *first, int64_t *end)
 	if (!dash)
 		return false;
 	left -= (size_t) (dash - at) + 1;
+	*end = size;
 	if (dash == at)
 	{
-		*end = size;
-		return parse_int64(dash + 1, left, first) && (*first = size - *first) > INT64_MIN;
+		if (!read_position(dash + 1, left, &last))
+			return false;
+		*first = size - last;
+		return true;
 	}
-	*end = size;
-	if (!parse_int64(at, (size_t) (dash - at), first))
+	if (!read_position(at, (size_t) (dash - at), first))
 		return false;
-	return left == 0 || (parse_int64(dash + 1, left, end) && ++*end > *first);
+	if (left == 0)
+		return true;
+	if (!read_position(dash + 1, left, &last) || last < *first)
+		return false;
+	*end = last < size ? last + 1 : size;
+	return true;
 }
 
 /* Which part is wanted.  A range that makes no sense, and several at once, count as none. */

@@ -22,6 +22,7 @@
 
 #define HANDSHAKE_TIMEOUT_MS 10000
 #define LINGER_TIMEOUT_MS 3000 /* for the client to read the end */
+#define STALL_TIMEOUT_MS 5000  /* for it to take some of what is left, when no one is behind */
 #define RECORD_BYTES 16384
 #define INNER_BYTES 32768 /* in the kernel, each way; it doubles that */
 #define ROUNDS_PER_TURN 8
@@ -44,6 +45,7 @@ typedef struct Side
 	int polled;	   /* events that libuv watches for */
 	bool ended;	   /* it will say nothing more */
 	bool broken;   /* libuv has given it up; what is in it can still be read */
+	bool left;	   /* nothing more will come than what is in it */
 	Buffer unsent; /* for it */
 } Side;
 
@@ -55,6 +57,7 @@ typedef struct Pipe
 	Side outer;
 	Side inner;
 	bool reading_wants_write; /* of SSL */
+	bool taken;				  /* the client has taken something of late */
 	bool farewell;			  /* close_notify is out */
 	int open_handles;
 	TimerEntry deadline;
@@ -238,6 +241,7 @@ send_outer(Pipe *pipe, const uint8_t *bytes, size_t length, size_t *sent)
 
 		if (got <= 0)
 			return judge_ssl(pipe, got, false);
+		pipe->taken = true;
 		*sent += (size_t) got;
 	}
 	return FLOW_MOVED;
@@ -330,17 +334,38 @@ poll_for(Side *side, int events)
 		uv_poll_stop(&side->poll);
 }
 
+/*
+ * While the client takes nothing, whoever is behind has the deadline; who it is may go,
+ * though, and then it is ours.
+ */
+static void
+watch_stall(Pipe *pipe)
+{
+	bool stalls = (pipe->inner.left || pipe->inner.broken) && pipe->outer.unsent.length > 0;
+
+	if (pipe->farewell)
+		return;
+	if (!stalls)
+		timer_cancel(&pipe->deadline);
+	else if (pipe->taken || !timer_is_armed(&pipe->deadline))
+		timer_arm(pipe->tls->wheel, &pipe->deadline, STALL_TIMEOUT_MS);
+	pipe->taken = false;
+}
+
 static void
 watch(Pipe *pipe)
 {
 	const Side *outer = &pipe->outer;
 	const Side *inner = &pipe->inner;
+	bool choked = outer->unsent.length > 0;
 
 	poll_for(&pipe->outer,
-			 (!outer->ended && inner->unsent.length == 0 ? UV_READABLE : 0) |
-				 (outer->unsent.length > 0 || pipe->reading_wants_write ? UV_WRITABLE : 0));
-	poll_for(&pipe->inner, (!inner->ended && outer->unsent.length == 0 ? UV_READABLE : 0) |
+			 (!outer->ended && !inner->broken && inner->unsent.length == 0 ? UV_READABLE : 0) |
+				 (choked || pipe->reading_wants_write ? UV_WRITABLE : 0));
+	poll_for(&pipe->inner, (!inner->ended && !choked ? UV_READABLE : 0) |
+							   (choked && !inner->left ? UV_DISCONNECT : 0) |
 							   (inner->unsent.length > 0 ? UV_WRITABLE : 0));
+	watch_stall(pipe);
 }
 
 static void
@@ -448,7 +473,7 @@ on_event(uv_poll_t *handle, int status, int events)
 	Side *side = handle->data;
 	Pipe *pipe = side->pipe;
 
-	(void) events;
+	side->left |= (events & UV_DISCONNECT) != 0;
 	if (status < 0)
 	{
 		side->broken = true;

@@ -90,12 +90,12 @@ subtest 'REST' => sub {
 	is(tunnel()->write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" x 50)->answer->{status}, 200, 'requests in one piece');
 };
 
-sub websocket
+sub websocket ($whose = $grant)
 {
 	my $socket = tunnel();
 	$socket->write("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		  . "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-		  . "Authorization: Bearer $grant->{access_token}\r\n\r\n");
+		  . "Authorization: Bearer $whose->{access_token}\r\n\r\n");
 	is $socket->answer->{status}, 101, 'an upgrade';
 	is decode_json($socket->frame->{payload})->{type}, 'welcome', 'welcome';
 	return $socket;
@@ -125,6 +125,22 @@ subtest 'WebSocket' => sub {
 	undef $one;
 	undef $two;
 	await(sub { metric('parley_tls_connections') <= 1 }, 'and forgotten');
+};
+
+# Nobody waits for what such a client does not take, and its place has been given away.
+my $asleep;
+subtest 'a client that takes nothing' => sub {
+	my $bob  = decode_json(ask(POST => '/api/v1/auth/signup',
+			{ username => 'bob', email => 'bob@example.org', password => 'correct horse battery staple' })->{body});
+	my $auth = "Authorization: Bearer $bob->{access_token}";
+	my $team = decode_json(ask(POST => '/api/v1/conversations', { name => 'loud' }, $auth)->{body})->{id};
+
+	$asleep = websocket($bob);
+	$parley->sql("BEGIN; SELECT FROM chat.act_as($bob->{user}{id});
+		SELECT FROM generate_series(1, 1200) n, chat.send($team, n || repeat('x', 15000)); COMMIT");
+	await(sub { metric('parley_outbox_bytes') > 0 }, 'it does not read');
+	is ask(POST => '/api/v1/auth/logout', undef, $auth)->{status}, 204, 'is told to go';
+	await(sub { $parley->log =~ /closing: session_revoked/ }, 'its session ends');
 };
 
 subtest 'plain HTTP' => sub {
@@ -161,6 +177,12 @@ subtest 'settings' => sub {
 	is $answer->{status}, 308, 'plain HTTP is redirected as before';
 	like $answer->{head}, qr/^access-control-allow-origin: https:\/\/a\.example\r?$/im, 'with the origins of now';
 	unlike $answer->{head}, qr/^strict-transport-security/im, 'and without HSTS';
+};
+
+subtest 'the client that took nothing' => sub {
+	await(sub { metric('parley_tls_connections') == 1 }, 'only the one that asks is left');
+	undef $asleep;
+	pass 'is gone';
 };
 
 subtest 'the end' => sub {

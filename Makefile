@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
-COMMANDS = help run psql check memcheck bench dist pushd web unit layers versions meta reference format format-check
+COMMANDS = help run psql check memcheck bench dist pushd web unit fuzz layers versions meta reference format format-check
 
 ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
@@ -84,6 +84,10 @@ web/dist/index.html: web/node_modules/.package-lock.json $(shell find web -type 
 unit:
 	@$(MAKE) -C test/unit check
 
+#: make fuzz           bent input for the readers of parley-pushd, for SECONDS (60)
+fuzz:
+	@$(MAKE) -C test/fuzz run
+
 #: make layers         who may include whom
 #: make versions       the version is the same wherever it is written
 #: make meta           META.json is as PGXN asks for
@@ -91,7 +95,8 @@ unit:
 layers versions meta reference:
 	@scripts/$@
 
-C_FILES = $(wildcard extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch])
+C_FILES = $(wildcard extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] \
+	test/bench/*.[ch])
 
 #: make format         all C in one style; format-check only looks
 format:

@@ -96,6 +96,7 @@ suite_unit()
 	local status=0
 
 	make -s -C test/unit check || status=1
+	make -s -C test/fuzz check || status=1
 	make -s -C test/bench check || status=1
 	return $status
 }

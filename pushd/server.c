@@ -201,6 +201,8 @@ server_drain(Server *server)
 	if (server->redirect_listener)
 		listener_close(server->redirect_listener);
 	server->listener = server->redirect_listener = NULL;
+	if (server->options.tls)
+		tls_drain(server->options.tls);
 	http_drain(server->http);
 	if (server->redirect)
 		http_drain(server->redirect);

@@ -556,6 +556,18 @@ tls_reload(Tls *tls, const TlsSettings *settings, Buffer *why)
 }
 
 void
+tls_drain(Tls *tls)
+{
+	LIST_FOREACH(&tls->pipes, node)
+	{
+		Pipe *pipe = list_entry(node, Pipe, node);
+
+		if (pipe->handlers)
+			pipe_drop(pipe);
+	}
+}
+
+void
 tls_free(Tls *tls)
 {
 	ListNode *node;

@@ -42,6 +42,9 @@ Tls *tls_create(Loop *loop, TimerWheel *wheel, const TlsSettings *settings, Buff
 /* For handshakes from now on.  False, with one line in `why`, and nothing has changed. */
 bool tls_reload(Tls *tls, const TlsSettings *settings, Buffer *why) MUST_CHECK;
 
+/* Drops the handshakes that are under way: whom they would be handed to is about to go. */
+void tls_drain(Tls *tls);
+
 /* Drops all connections; the memory of each goes when libuv has closed its handles. */
 void tls_free(Tls *tls);
 

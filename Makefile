@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
-COMMANDS = help run psql check memcheck bench dist pushd web unit fuzz layers versions meta reference format format-check
+COMMANDS = help run psql check memcheck soak bench dist pushd web unit fuzz layers versions meta reference format format-check
 
 ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
@@ -60,6 +60,10 @@ endif
 #: make memcheck       the SQL tests under valgrind, and with the checks of undefined behaviour (10 min)
 memcheck:
 	@setpriv --pdeathsig TERM scripts/check.sh build memcheck undefined
+
+#: make soak           a day of chat in 20 minutes: memory stays, every counter fits (SOAK_MINUTES, SOAK_PEOPLE)
+soak:
+	@setpriv --pdeathsig TERM scripts/check.sh build soak
 
 bench:
 	@test/bench/run

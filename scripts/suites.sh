@@ -2,7 +2,7 @@
 # suites.sh [SUITE...]: runs the test suites in the tree that it stands in, as an ordinary
 # user, and counts.  check.sh prepares that tree.
 #
-# Those that take long run only when they are named: memcheck, undefined and sanitized.
+# Those that take long run only when they are named: memcheck, undefined, sanitized and soak.
 #
 # A suite is a function; what it prints is kept, and the lines in it that report a test
 # are counted: TAP, or pg_regress before 16.  A suite that fails without such a line, or
@@ -13,7 +13,8 @@
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
 time_limit=900 # seconds, for one suite
-patient_suites="memcheck sanitized" # four times as long
+patient_suites="memcheck sanitized soak" # four times as long
+telling_suites="soak"                   # what they say beside their tests is of interest, too
 passed_line='^ok |^(test|    ).* \.\.\. ok '
 failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
 work=${TMPDIR:?}/check
@@ -169,18 +170,21 @@ suite_isolation()
 		{ show "$work/isolation/regression.diffs"; return 1; }
 }
 
-# tap PLACE DAEMON: every cluster that a TAP test makes gets TEMP_CONFIG.
+# tap PLACE DAEMON TESTS...: every cluster that a TAP test makes gets TEMP_CONFIG.
 tap()
 {
-	PATH=$pg_bin:$PATH TESTDIR=$work/$1 TESTDATADIR=$work/$1 TESTLOGDIR=$work/$1/log \
+	local place=$1 daemon=$2
+
+	shift 2
+	PATH=$pg_bin:$PATH TESTDIR=$work/$place TESTDATADIR=$work/$place TESTLOGDIR=$work/$place/log \
 		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
-		PARLEY_STAGE=$stage PARLEY_PUSHD=$2 PARLEY_WEB_ROOT=$PWD/web/dist \
-		prove --verbose --merge -I "$pgxs/src/test/perl" test/t/*.pl
+		PARLEY_STAGE=$stage PARLEY_PUSHD=$daemon PARLEY_WEB_ROOT=$PWD/web/dist \
+		prove --verbose --merge -I "$pgxs/src/test/perl" "$@"
 }
 
 suite_tap()
 {
-	tap tap "$PWD/pushd/parley-pushd"
+	tap tap "$PWD/pushd/parley-pushd" test/t/*.pl
 }
 
 # The same with three daemons as one server, and with the feed from the tables: only when named.
@@ -203,10 +207,16 @@ suite_sanitized()
 	make -s -j "$(nproc)" -C pushd "PG_CONFIG=$pg_config" SANITIZE=address,undefined || return
 	PARLEY_TEST_PATIENCE=120 ASAN_OPTIONS=log_path=$found/report \
 		UBSAN_OPTIONS=print_stacktrace=1:log_path=$found/report \
-		tap sanitized "$PWD/pushd/build-address-undefined/parley-pushd" || status=1
+		tap sanitized "$PWD/pushd/build-address-undefined/parley-pushd" test/t/*.pl || status=1
 	find "$found" -type f -exec head -n 60 {} +
 	step "the sanitizers find nothing" test -z "$(find "$found" -type f)"
 	return $status
+}
+
+# A day of chat in SOAK_MINUTES minutes with SOAK_PEOPLE people.
+suite_soak()
+{
+	tap soak "$PWD/pushd/parley-pushd" test/soak/day.pl
 }
 
 suite_web()
@@ -283,7 +293,7 @@ show()
 
 prepare()
 {
-	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck,sanitized}
+	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck,sanitized,soak}
 	staged_settings "$stage" >"$work/preloaded.conf"
 	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
 	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"
@@ -313,6 +323,7 @@ run_suite()
 	passed_in_all=$((passed_in_all + passed))
 	failed_in_all=$((failed_in_all + failed))
 	[ "$failed" = 0 ] || failed_suites+=" $name"
+	[[ " $telling_suites " != *" $name "* ]] || grep -a '^# \|^ok \|^not ok ' "$log"
 }
 
 # What a log says beside the tests that passed: all of it, or what follows the failures.

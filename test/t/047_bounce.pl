@@ -15,7 +15,7 @@ use Parley::Socket;
 
 my $clients  = $ENV{PARLEY_TEST_CLIENTS} // 500;
 my $per_room = 25;
-my $patience = 30 + $clients / 25;
+my $patience = ($ENV{PARLEY_TEST_PATIENCE} // 30) + $clients / 25;
 my $parley   = Parley->start(
 	flags => {
 		'max-connections'       => 2 * $clients,

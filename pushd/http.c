@@ -130,9 +130,11 @@ on_progress(Request *request)
 	connection_drive(connection);
 }
 
+/* One without a head that can be read is a request, too. */
 static void
 refuse(Connection *connection, ProblemId id)
 {
+	metric_add(METRIC_HTTP_REQUESTS, connection->request.began_us == 0);
 	connection->request.options = &connection->http->options.request;
 	(void) buffer_cstring(&connection->request.path);
 	answer_last(&connection->request, id);

@@ -65,13 +65,17 @@ transfer_create(Request *request)
 	return transfer;
 }
 
-/* Every answer of the server passes here: false when it was an error, and is answered. */
+/*
+ * Every answer of the server passes here: false when it was an error, and is answered.  What
+ * is left of a file that is refused would be taken for the next request.
+ */
 static bool
 reply_is_good(Request *request, const PgReply *reply)
 {
 	request->question = NULL;
 	if (pgreply_ok(reply) && pgreply_rows(reply) == 1 && !pgreply_is_null(reply, 0, 0))
 		return true;
+	request->close |= request->match.route->answer == ANSWER_UPLOAD && !request->transfer->last;
 	if (!pgreply_ok(reply))
 		question_answer_failure(request, reply);
 	else

@@ -57,6 +57,7 @@ sub words ($most = 25)
 # The answer goes to $then: (status, JSON); status 0 when there was none.
 sub call ($self, $method, $path, $body = undef, $then = undef, %headers)
 {
+	return if $self->{ended};
 	$headers{Authorization} //= "Bearer $self->{token}" if $self->{token};
 	if (ref $body)
 	{
@@ -559,7 +560,7 @@ sub act ($self)
 sub end ($self)
 {
 	$self->go;
-	$self->{agent} = undef;
+	@$self{qw(ended agent)} = (1, undef);
 	return;
 }
 

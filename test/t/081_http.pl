@@ -246,6 +246,11 @@ subtest 'files that are refused' => sub {
 	  . "Content-Type: text/plain\r\n";
 	my $large = Parley::Raw->new($parley)->write($start . "Content-Length: 99999999\r\n\r\n")->answer;
 	is $large->{code}, 'payload_too_large', 'too large';
+	my $next = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+	my $refused = Parley::Raw->new($parley)->write($start =~ s/text\/plain/text\/html/r
+		  . 'Content-Length: ' . (262_144 + length $next) . "\r\n\r\n" . 'x' x 262_144 . $next);
+	is $refused->answer->{code}, 'attachment_type', 'after the first piece';
+	is $refused->answer->{status}, 0, 'then what is left of it is no request';
 	my $raw = Parley::Raw->new($parley)->write($start . "Transfer-Encoding: chunked\r\n\r\n");
 	$raw->write(sprintf("%x\r\n", 100_000) . 'a' x 100_000 . "\r\n") for 1 .. 7;
 	my $made = $raw->write("0\r\n\r\n")->answer;

@@ -54,7 +54,7 @@ answer_result(const Running *running, const PgReply *reply)
 	else
 		buffer_append_string(&text, "null");
 	buffer_append_char(&text, '}');
-	session_reply(running->session, &text);
+	session_call_answer(running->session, &text);
 	buffer_free(&text);
 }
 
@@ -71,8 +71,8 @@ on_answer(void *arg, const PgReply *reply)
 			pgproblem_of(reply, running->route->statement.name, session_id(running->session));
 
 		session_problem(running->session, id, running_id(running), pgproblem_detail(reply, id));
+		session_call_end(running->session);
 	}
-	session_request_end(running->session);
 	free(running);
 }
 
@@ -94,7 +94,7 @@ start(PgPool *pool, Session *session, const char *id, const Route *route,
 	*running = (Running){.session = session, .route = route, .has_id = id != NULL};
 	if (id)
 		memcpy(running->id, id, size);
-	session_request_begin(session);
+	session_call_begin(session);
 	(void) pgpool_request(pool, calls, lengthof(calls), on_answer, running);
 }
 

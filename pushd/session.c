@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "eventlist.h"
 #include "log.h"
 #include "metrics.h"
 #include "notice.h"
@@ -16,6 +17,7 @@
 #define CLOSE_TIMEOUT_MS 5000 /* for the outbox and the close frame to go out */
 #define REQUESTS_MAX 256	  /* of one client under way: stop reading */
 #define REQUESTS_RESUME 128	  /* and go on */
+#define CALL_REQUESTS 32	  /* a call, whose answer may be large, counts as so many */
 
 struct Session
 {
@@ -41,6 +43,7 @@ struct Session
 
 	Login login;
 	Outlet outlet;
+	EventList answers;	 /* large ones of calls, until nothing else is on its way out */
 	SessionGuard *guard; /* or NULL */
 };
 
@@ -57,9 +60,20 @@ dismiss_guard(Session *session)
 }
 
 static void
+forget_answers(Session *session)
+{
+	size_t count = eventlist_count(&session->answers);
+
+	eventlist_clear(&session->answers);
+	while (count-- > 0)
+		session_call_end(session);
+}
+
+static void
 enter_closing(Session *session)
 {
 	dismiss_guard(session);
+	forget_answers(session);
 	timer_cancel(&session->heartbeat);
 	login_forget(&session->login);
 	timer_arm(session->host->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
@@ -70,6 +84,7 @@ static void
 enter_closed(Session *session)
 {
 	dismiss_guard(session);
+	forget_answers(session);
 	timer_cancel(&session->heartbeat);
 	timer_cancel(&session->deadline);
 	login_forget(&session->login);
@@ -207,12 +222,43 @@ session_guard(const Session *session)
 	return session->guard;
 }
 
+/* A place in the outbox is only for what may be left out or is small. */
+void
+session_call_answer(Session *session, const Buffer *payload)
+{
+	Event *event = event_reply(payload);
+
+	if (event->length > OUTBOX_JOINT_BYTES && session->state < SESSION_CLOSING &&
+		!outlet_is_clear(&session->outlet))
+		eventlist_add(&session->answers, event);
+	else
+	{
+		session_send(session, event);
+		session_call_end(session);
+	}
+	event_unref(event);
+}
+
+static void
+send_answers(Session *session)
+{
+	while (eventlist_count(&session->answers) > 0 && outlet_is_clear(&session->outlet))
+	{
+		Event *event = eventlist_pop(&session->answers);
+
+		session_send(session, event);
+		event_unref(event);
+		session_call_end(session);
+	}
+}
+
 /* A client that takes what had to wait is alive. */
 void
 session_writable(Session *session)
 {
 	if (outlet_drain(&session->outlet))
 		session_heard(session);
+	send_answers(session);
 	if (session->guard && outlet_is_clear(&session->outlet))
 		session->guard->drained(session->guard);
 }
@@ -442,25 +488,51 @@ on_end(HubConnection *connection, HubEnd why)
 
 /* ---- requests ----------------------------------------------------------- */
 
-void
-session_request_begin(Session *session)
+static void
+requests_add(Session *session, int count)
 {
 	session_ref(session);
-	if (++session->requests < REQUESTS_MAX || !session->reading || !session->outlet.socket)
+	session->requests += count;
+	if (session->requests < REQUESTS_MAX || !session->reading || !session->outlet.socket)
 		return;
 	session->reading = false;
 	session->outlet.transport->set_reading(session->outlet.socket, false);
 }
 
-void
-session_request_end(Session *session)
+static void
+requests_remove(Session *session, int count)
 {
-	if (--session->requests <= REQUESTS_RESUME && !session->reading && session->outlet.socket)
+	session->requests -= count;
+	if (session->requests <= REQUESTS_RESUME && !session->reading && session->outlet.socket)
 	{
 		session->reading = true;
 		session->outlet.transport->set_reading(session->outlet.socket, true);
 	}
 	session_unref(session);
+}
+
+void
+session_request_begin(Session *session)
+{
+	requests_add(session, 1);
+}
+
+void
+session_request_end(Session *session)
+{
+	requests_remove(session, 1);
+}
+
+void
+session_call_begin(Session *session)
+{
+	requests_add(session, CALL_REQUESTS);
+}
+
+void
+session_call_end(Session *session)
+{
+	requests_remove(session, CALL_REQUESTS);
 }
 
 /* ---- leaving ------------------------------------------------------------ */

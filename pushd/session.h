@@ -134,6 +134,15 @@ void session_close(Session *session, SessionClose why);
 void session_request_begin(Session *session);
 void session_request_end(Session *session);
 
+/*
+ * The same for a call, whose answer may be large: few are under way at once, and an answer
+ * that would have to wait in the outbox waits for it to be empty, so that nobody is slow by
+ * asking.  An answer ends the call.
+ */
+void session_call_begin(Session *session);
+void session_call_answer(Session *session, const Buffer *payload);
+void session_call_end(Session *session);
+
 /* Behind what waits, to be joined in larger frames; a session with room has a place for one
  * more without leaving anything out. */
 void session_queue(Session *session, Event *event);

@@ -220,6 +220,21 @@ subtest 'calls that fail' => sub {
 	$socket->close;
 };
 
+# Together they are many times what may wait for a client.
+subtest 'large results at once' => sub {
+	my $large  = $alice->group('large');
+	my $socket = $alice->connect;
+	my @ids    = map { "large $_" } 1 .. 12;
+
+	$parley->sql_as($alice, "SELECT count(*) FROM generate_series(1, 150) n, chat.send($large, n || repeat('x', 15000))");
+	$socket->send({ type => 'call', id => $_, method => 'history', params => { conversation_id => $large, limit => 150 } }) for @ids;
+	$socket->send({ type => 'call', id => 'small', method => 'me', params => {} });
+	my %messages = map { $_->{id} => scalar @{ $_->{result}{messages} // [] } } map { $socket->next('result') } @ids, 'small';
+	is_deeply \%messages, { small => 0, map { $_ => 150 } @ids }, 'come one after the other, all of them';
+	ok !$socket->is_closed, 'and nobody is slow';
+	$socket->close;
+};
+
 subtest 'calls on a socket for one conversation' => sub {
 	my $socket = Parley::Socket->open($parley, path => "/ws/chat/$team", headers => { Authorization => 'Bearer ' . $bob->token });
 

@@ -12,6 +12,7 @@
 typedef struct Socket
 {
 	bool choked;
+	bool chokes; /* by each frame */
 	bool broken;
 	bool reading;
 	int writes;
@@ -34,8 +35,9 @@ transport_write(void *socket, Event *frame)
 	Socket *to = socket;
 
 	to->writes++;
-	memcpy(to->last, event_payload(frame), frame->length);
-	to->last[frame->length] = '\0';
+	snprintf(to->last, sizeof(to->last), "%.*s", (int) frame->length,
+			 (const char *) event_payload(frame));
+	to->choked = to->choked || to->chokes;
 	return !to->broken;
 }
 
@@ -257,6 +259,56 @@ test_requests(void)
 }
 
 static void
+answer_call(Session *session, char letter)
+{
+	Buffer payload = BUFFER_EMPTY;
+
+	for (int i = 0; i < 100000; i++)
+		buffer_append_char(&payload, letter);
+	session_call_answer(session, &payload);
+	buffer_free(&payload);
+}
+
+/* Each is larger than all that may wait for a client. */
+static void
+test_calls(void)
+{
+	Socket socket = {.reading = true};
+	Session *session = sessions_open(sessions, &transport, &socket, 0);
+	int count = 0;
+
+	while (socket.reading && count < 1000)
+	{
+		session_call_begin(session);
+		count++;
+	}
+	is_number(count, 8, "few calls are under way at once");
+	socket.choked = true;
+	for (int i = 0; i < 3; i++)
+		answer_call(session, (char) ('a' + i));
+	is_number(socket.writes, 0, "large answers wait for a client that takes nothing");
+	is_number(session_state(session), SESSION_OPEN, "who is not slow for that");
+	ok(!socket.reading, "and may ask no more");
+	socket.chokes = true;
+	for (int i = 0; i < 3; i++)
+	{
+		socket.choked = false;
+		session_writable(session);
+		is_number(socket.writes, i + 1, "one goes when nothing else is on its way");
+		is_number(socket.last[0], 'a' + i, "in their order");
+	}
+	for (int i = 3; i < 8; i++)
+		session_call_end(session);
+	ok(socket.reading, "then it is read again");
+
+	session_call_begin(session);
+	socket.choked = true;
+	answer_call(session, 'x');
+	session_closed(session);
+	is_number(socket.writes, 3, "what waits goes with the socket");
+}
+
+static void
 test_broken(void)
 {
 	Socket socket = {.broken = true};
@@ -293,6 +345,7 @@ main(void)
 	test_close();
 	test_deadlines();
 	test_requests();
+	test_calls();
 	test_broken();
 	sessions_free(sessions);
 	hub_free(hub);

@@ -101,16 +101,35 @@ FindLastRow(int64 conversation_id, int64 below, TimestampTz before, int max)
 	return last;
 }
 
+/* How many of a block may go, where what became a row again between them goes along. */
+static int
+CountOfBlock(int64 conversation_id, const ArchiveBlock *block, TimestampTz before, int max)
+{
+	int rows = (int) SpiRun(&find_rows,
+							SpiArgs(SpiInt64(conversation_id), SpiInt64(block->last_seq),
+									SpiDatum(TimestampTzGetDatum(before), false), SpiInt32(max)));
+	int row = 0;
+	int count = 0;
+
+	for (; count < block->count && block->messages[count].created_at < before; count++)
+	{
+		while (row < rows && SpiGetInt64(row, 1) < block->messages[count].seq)
+			row++;
+		if (row + count >= max)
+			break;
+	}
+	return count;
+}
+
 /* Those of a block that may go: it shrinks, or goes altogether.  How many went. */
 static int
 PurgeBlock(int64 conversation_id, ArchiveBlock *block, TimestampTz before, int max)
 {
-	int gone = 0;
+	int gone;
 	int rows;
 
 	ArchiveRead(conversation_id, block);
-	while (gone < Min(block->count, max) && block->messages[gone].created_at < before)
-		gone++;
+	gone = CountOfBlock(conversation_id, block, before, max);
 	if (gone == 0)
 		return 0;
 	rows = PurgeUpTo(conversation_id, block->messages[gone - 1].seq);

@@ -79,8 +79,8 @@ static SpiQuery find_conversation = {
 static SpiQuery check_keep = {
 	.sql = "SELECT $1 BETWEEN make_interval(mins => $2) "
 		   "AND make_interval(mins => coalesce(nullif($3, 0), 2147483647)), "
-		   "format('%s to %s', justify_hours(make_interval(mins => $2)), "
-		   "coalesce(justify_hours(make_interval(mins => nullif($3, 0)))::text, 'for ever'))",
+		   "justify_hours(make_interval(mins => $2)) || coalesce(' to ' || "
+		   "justify_hours(make_interval(mins => nullif($3, 0)))::text, ' or longer')",
 	.argtypes = {INTERVALOID, INT4OID, INT4OID},
 };
 

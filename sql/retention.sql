@@ -156,3 +156,21 @@ SELECT count(*) FROM chat.erasure_deferred;
 -- it is all in the audit log
 SELECT kind, conversation_id, regexp_replace(detail, ' before .*', '') AS detail, count(*) FROM chat.audit_info
 	WHERE kind IN ('hold_set', 'hold_lifted', 'retention_set', 'purged') GROUP BY 1, 2, 3 ORDER BY min(id);
+
+-- at most so many, also where rows lie among archived messages: 3, 5 and 8 are rows again
+\o /dev/null
+BEGIN;
+SELECT chat.act_as(1);
+SELECT chat.create_group('mixed');
+SELECT chat.send(currval('chat.conversation_id_seq'), 'message ' || n) FROM generate_series(1, 12) n;
+UPDATE chat.message SET created_at = now() - interval '2 years' WHERE conversation_id = currval('chat.conversation_id_seq') AND seq <= 10;
+COMMIT;
+SELECT chat.archive(now() - interval '1 year', 1000, currval('chat.conversation_id_seq') - 1);
+BEGIN; SELECT chat.act_as(1); SELECT chat.edit(currval('chat.conversation_id_seq'), n, 'edited') FROM unnest(ARRAY[3, 5, 8]) n; COMMIT;
+\o
+SELECT count(*) AS rows FROM chat.message WHERE conversation_id = currval('chat.conversation_id_seq');
+SELECT messages FROM chat.purge(now() - interval '1 year', 4, currval('chat.conversation_id_seq') - 1);
+SELECT purged_seq FROM chat.conversation_counter WHERE conversation_id = currval('chat.conversation_id_seq');
+SELECT messages FROM chat.purge(now() - interval '1 year', 1, currval('chat.conversation_id_seq') - 1);
+SELECT messages FROM chat.purge(now() - interval '1 year', 4, currval('chat.conversation_id_seq') - 1);
+SELECT messages FROM chat.purge(now() - interval '1 year', 4, currval('chat.conversation_id_seq') - 1);

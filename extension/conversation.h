@@ -72,6 +72,11 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"chat.message o " \
 	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
 
+/* The position of any member m, by the same rule. */
+#define READ_SEQ \
+	"greatest(m.read_seq, (SELECT max(o.seq) FROM chat.message o " \
+	"WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id))"
+
 /* Those with their last message l, for CONVERSATION_INFO. */
 #define SHOWN_CONVERSATIONS \
 	MY_CONVERSATIONS "LEFT JOIN chat.message l ON l.conversation_id = k.conversation_id " \

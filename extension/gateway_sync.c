@@ -15,6 +15,7 @@
 
 #include "archive.h"
 #include "argument.h"
+#include "conversation.h"
 #include "errors.h"
 #include "spi.h"
 
@@ -78,10 +79,12 @@ PG_FUNCTION_INFO_V1(chat_gateway_sync);
 #define MEMBERS \
 	"few AS MATERIALIZED (SELECT b.ask, p.frame FROM behind b CROSS JOIN LATERAL (" \
 	"SELECT string_agg(nullif(x.frame, ''), E'\\n' ORDER BY x.account_id) AS frame " \
-	"FROM (SELECT m.account_id, " POSITIONS " AS frame FROM chat.member m " \
+	"FROM (SELECT m.account_id, " POSITIONS " AS frame FROM (SELECT m.conversation_id, " \
+	"m.account_id, m.delivered_seq, " READ_SEQ " AS read_seq FROM chat.member m " \
 	"WHERE m.conversation_id = b.conversation_id AND m.state = 'joined' " \
-	"LIMIT " POSITIONS_MEMBERS " + 1) x HAVING count(*) <= " POSITIONS_MEMBERS ") p), " \
-	"pair AS MATERIALIZED (SELECT p.pair, p.ask, m.* " \
+	"LIMIT " POSITIONS_MEMBERS " + 1) m) x HAVING count(*) <= " POSITIONS_MEMBERS ") p), " \
+	"pair AS MATERIALIZED (SELECT p.pair, p.ask, m.conversation_id, m.account_id, " \
+	"m.state, m.ver, m.delivered_seq, " READ_SEQ " AS read_seq " \
 	"FROM unnest($4, $5) WITH ORDINALITY AS p (account, ask, pair) JOIN ask a ON a.ask = p.ask " \
 	"LEFT JOIN chat.member m ON m.conversation_id = a.conversation_id " \
 	"AND m.account_id = p.account) "

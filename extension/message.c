@@ -192,9 +192,7 @@ static SpiQuery move_read = {
 
 /* One's own messages count as read, as chat.conversation() shows it. */
 static SpiQuery find_read = {
-	.sql = "SELECT greatest(m.read_seq, (SELECT max(o.seq) FROM chat.message o "
-		   "WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id)) "
-		   "FROM chat.member m "
+	.sql = "SELECT " READ_SEQ " FROM chat.member m "
 		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
 	.argtypes = {INT8OID, INT8OID},
 };
@@ -210,9 +208,7 @@ static SpiQuery move_delivered = {
 };
 
 static SpiQuery find_delivered = {
-	.sql = "SELECT greatest(m.delivered_seq, m.read_seq, (SELECT max(o.seq) FROM chat.message o "
-		   "WHERE o.conversation_id = m.conversation_id AND o.sender_id = m.account_id)) "
-		   "FROM chat.member m "
+	.sql = "SELECT greatest(m.delivered_seq, " READ_SEQ ") FROM chat.member m "
 		   "WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.state = 'joined'",
 	.argtypes = {INT8OID, INT8OID},
 };

@@ -41,7 +41,8 @@ PG_FUNCTION_INFO_V1(chat_sync);
 #define BEHIND \
 	"WITH cursor AS (SELECT * FROM unnest($2, $3, $4, $5) " \
 	"AS u (conversation_id, seq, ver, positions)), " \
-	"behind AS (SELECT me.conversation_id, k.last_seq, k.last_ver, u.seq AS had_seq, " \
+	"behind AS (SELECT me.conversation_id, k.last_seq, k.last_ver, k.purged_seq, " \
+	"u.seq AS had_seq, " \
 	"u.ver AS had_ver, r.reset, " \
 	"CASE WHEN r.reset THEN greatest(k.last_seq - $6, k.purged_seq) ELSE u.seq END AS from_seq " \
 	"FROM chat.member me " \
@@ -80,8 +81,9 @@ PG_FUNCTION_INFO_V1(chat_sync);
 
 #define POSITIONS \
 	"CROSS JOIN LATERAL (SELECT coalesce(array_agg(" \
-	"ROW(m.account_id, m.read_seq, m.delivered_seq)::chat.position_info " \
-	"ORDER BY m.account_id), '{}') AS list FROM (SELECT * FROM chat.member m " \
+	"ROW(m.account_id, m.read_seq, greatest(m.delivered_seq, m.read_seq))::chat.position_info " \
+	"ORDER BY m.account_id), '{}') AS list FROM (SELECT m.account_id, m.delivered_seq, " \
+	"greatest(b.purged_seq, " READ_SEQ ") AS read_seq FROM chat.member m " \
 	"WHERE m.conversation_id = b.conversation_id AND m.state = 'joined' " \
 	"ORDER BY m.account_id = $1 DESC, m.joined_at, m.account_id LIMIT 50) m) positions "
 

@@ -40,6 +40,12 @@ INSERT INTO chat.account (username, email, display_name) SELECT 'u' || i, 'u' ||
 INSERT INTO chat.member (conversation_id, account_id, ver) SELECT 1, id, 1 FROM chat.account WHERE username ~ '^u\d';
 SELECT * FROM pg_temp.show('{1}', '{6}', '{7}', '{1,2}', '{1,1}');
 
+-- who sends has read, although no position is marked
+UPDATE chat.member SET read_seq = 1 WHERE conversation_id = 1 AND account_id = 1;
+SELECT frame FROM pg_temp.show('{1}', '{6}', '{7}', '{1,2}', '{1,1}') WHERE part = 'o';
+DELETE FROM chat.member WHERE conversation_id = 1 AND account_id > 4;
+SELECT frame FROM pg_temp.show('{1}', '{6}', '{7}', '{1,2}', '{1,1}') WHERE part = 'r';
+
 -- the first row: xmin and the end of the WAL
 SELECT ask, part, number <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
 	   ver BETWEEN 1 AND pg_current_wal_insert_lsn() - '0/0' AS wal, frame

@@ -30,6 +30,11 @@ SELECT * FROM pg_temp.show(4, '{}');
 SELECT * FROM pg_temp.show(1, '{"1": {"seq": 10, "ver": 2}, "2": {"seq": 3, "ver": 3}}');
 SELECT * FROM pg_temp.show(1, '{"1": {"seq": 10, "ver": 2, "positions": true}, "2": {"seq": 3, "ver": 3, "positions": false}}');
 
+-- an answer says the same of the caller twice: who sends has read
+BEGIN; SELECT chat.act_as(1);
+SELECT conversation_id, (conversation).read_seq, p.* FROM chat.sync('{}'), unnest(positions) p ORDER BY 1, 3;
+COMMIT;
+
 -- new messages, whole and by pages
 SELECT * FROM pg_temp.show(1, '{"1": {"seq": 4, "ver": 2}, "2": {"seq": 3, "ver": 3}}');
 SELECT * FROM pg_temp.show(1, '{"1": {"seq": 4, "ver": 2}, "2": {"seq": 3, "ver": 3}}', 4);

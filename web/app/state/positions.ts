@@ -22,6 +22,10 @@ function moved({ conversation_id, user_id, seq }: PositionEvent, kind: keyof Pos
 
 chat.on("read", (event) => moved(event, "read"));
 chat.on("delivered", (event) => moved(event, "delivered"));
+// Who sends has read what is before it, and no event says so.
+chat.on("message", ({ conversation_id, sender_id, seq }) =>
+  moved({ conversation_id, user_id: sender_id, seq }, "read"),
+);
 chat.on("ended", () => (positions.value = new Map()));
 
 /** What has become of a message of mine. */

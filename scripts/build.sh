@@ -1,6 +1,12 @@
 # build.sh: builds everything and puts it where the server and the daemon find it.
 # Sourced, after home.sh and postgres.sh.
 
+# building NAME WHAT: the compilers take minutes the first time, so say where they are
+building()
+{
+	say "building $2 ($place/log/build-$1.log)"
+}
+
 # built NAME COMMAND...: quiet unless it fails
 built()
 {
@@ -16,12 +22,14 @@ build_extension()
 {
 	local -a make=(make -s -C "$root" -j "$(nproc)" "PG_CONFIG=$pg_config" with_llvm=no)
 
+	building extension "the extension"
 	built extension "${make[@]}" all
 	built extension "${make[@]}" install "DESTDIR=$place/stage"
 }
 
 build_daemon()
 {
+	building daemon parley-pushd
 	built daemon make -s -C "$root" -j "$(nproc)" pushd
 	mkdir -p "$place/stage/bin"
 	install "$root/pushd/parley-pushd" "$place/stage/bin/"
@@ -29,6 +37,7 @@ build_daemon()
 
 build_web()
 {
+	building web "the web client and UI"
 	built web make -s -C "$root" web
 	rm -rf "$place/stage/web"
 	cp -R "$root/web/dist" "$place/stage/web"

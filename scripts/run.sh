@@ -141,7 +141,6 @@ run_private_cluster()
 	need_postgres
 	make_home
 	lock_home
-	say "building"
 	build_extension
 	build_daemon
 	build_web
@@ -160,7 +159,6 @@ run_with_your_server()
 	make_home
 	check_your_server
 	lock_home
-	say "building"
 	build_daemon
 	build_web
 	start_pushd "$PARLEY_DATABASE_URL"

@@ -68,13 +68,13 @@
 
 /* In cookie mode the tokens stay out of the body, where scripts could read them. */
 #define GRANT(call_, cookie_) \
-	"SELECT g.error, g.retry_after_s, json_build_object('user', g.\"user\"," \
-	" 'access_token', CASE WHEN NOT k.asked THEN g.access_token END," \
-	" 'token_type', g.token_type, 'expires_in', g.expires_in," \
-	" 'refresh_token', CASE WHEN NOT k.asked THEN g.refresh_token END)," \
+	"SELECT g.error, g.retry_after_s, to_json(b)," \
 	" CASE WHEN k.asked THEN g.access_token END, g.expires_in," \
 	" CASE WHEN k.asked THEN g.refresh_token END" \
-	" FROM (SELECT " cookie_ " AS asked) k, " call_ " g"
+	" FROM (SELECT " cookie_ " AS asked) k, " call_ " g, LATERAL (SELECT g.\"user\"," \
+	" CASE WHEN NOT k.asked THEN g.access_token END AS access_token," \
+	" g.token_type, g.expires_in," \
+	" CASE WHEN NOT k.asked THEN g.refresh_token END AS refresh_token) b"
 
 #define OUTCOME "SELECT o.error, o.retry_after_s, NULL FROM "
 

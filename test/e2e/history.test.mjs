@@ -62,6 +62,11 @@ browserTest("new messages do not move a reader of old ones; a pill leads to them
   assert.ok(await messages(page).last().isVisible());
   await conversation(page, bob.username).getByTestId("unread").waitFor({ state: "detached" });
 
+  await scrollTo(page, 100);
+  await page.getByTestId("to-end").waitFor();
+  await say(page, "so be it");
+  await page.getByTestId("to-end").waitFor({ state: "detached" });
+
   await send(bob, id, "news three");
   await stored(page, "news three");
   await until(page, () => {

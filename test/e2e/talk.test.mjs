@@ -137,6 +137,8 @@ browserTest("an owner adds and removes members; members may only leave", async (
   const [left, right] = [await signIn(ada), await signIn(bob)];
   await conversation(left, "Choir").click();
   await conversation(right, "Choir").click();
+  await left.getByTestId("about").getByText("2 online").waitFor();
+  assert.equal(await left.locator(".person .avatar-dot").count(), 2, "as many as the list shows");
   await left.getByRole("button", { name: "Members", exact: true }).click();
   const member = (page, name) => page.getByTestId("member").filter({ hasText: name });
   await member(left, "Bob").waitFor();

@@ -17,9 +17,8 @@ export function presenceOf(member: Member): string {
   return `last seen ${briefTime(Date.parse(member.last_seen))}`;
 }
 
-/** How many others are there. */
-export function othersOnline(conversation: Conversation, myId: number): number {
+/** How many are there, oneself too: as the list of members shows it. */
+export function onlineIn(conversation: Conversation): number {
   const told = counts.value.get(conversation.id);
-  if (told !== undefined) return Math.max(0, told - 1);
-  return conversation.members.filter(({ id, is_online }) => is_online && id !== myId).length;
+  return told ?? conversation.members.filter(({ is_online }) => is_online).length;
 }

@@ -3,7 +3,7 @@ import type { Conversation } from "@pg-parley/client";
 import { me } from "../state/account";
 import { shownConversation } from "../state/conversations";
 import { nameOf, partnerIn, titleOf } from "../state/naming";
-import { othersOnline, presenceOf } from "../state/presence";
+import { onlineIn, presenceOf } from "../state/presence";
 import { showList } from "../state/route";
 import { threadOf } from "../state/thread";
 import { Avatar } from "./avatar";
@@ -43,7 +43,7 @@ function subtitleOf(conversation: Conversation, myId: number): string {
   }
   const names = conversation.members.map((member) => (member.id === myId ? "you" : nameOf(member)));
   const people = names.length > 6 ? `${conversation.member_count} people` : names.join(", ");
-  const online = othersOnline(conversation, myId);
+  const online = onlineIn(conversation);
   return online === 0 ? people : `${people} · ${online} online`;
 }
 

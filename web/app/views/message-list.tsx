@@ -30,7 +30,8 @@ export function MessageList({ thread, conversation, title }: MessageListProps) {
     return rowsOf([...stored, ...outgoing], firstUnread);
   }).value;
   const first = thread.messages.value[0]?.seq ?? (thread.outgoing.value.length > 0 ? 0 : "");
-  const scrolling = useScrolling(String(first), rows, () => void thread.loadOlder());
+  const sentAt = lastOf(thread.outgoing.value)?.createdAt ?? "";
+  const scrolling = useScrolling(String(first), rows, sentAt, () => void thread.loadOlder());
 
   // What is on the screen of a page in view has been read.
   useSignalEffect(() => {

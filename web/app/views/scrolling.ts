@@ -17,12 +17,18 @@ export interface Scrolling {
 /**
  * Keeps a list of messages where its reader left it: at the end while they are
  * there, else on the message they look at, whatever is added above or below.
- * `first` is the key of the first row, `rows` changes with every change.
+ * `first` is the key of the first row, `rows` changes with every change, `sentAt` is when they
+ * last said something themselves, which brings them to the end.
  */
-export function useScrolling(first: string, rows: unknown, nearStart: () => void): Scrolling {
+export function useScrolling(
+  first: string,
+  rows: unknown,
+  sentAt: string,
+  nearStart: () => void,
+): Scrolling {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useSignal(true);
-  const before = useRef({ first: "", height: 0 });
+  const before = useRef({ first: "", height: 0, sentAt: "" });
 
   const toEnd = () => {
     const element = box.current;
@@ -39,11 +45,15 @@ export function useScrolling(first: string, rows: unknown, nearStart: () => void
 
   useLayoutEffect(() => {
     const element = box.current!;
-    const { first: firstBefore, height } = before.current;
+    const { first: firstBefore, height, sentAt: sentBefore } = before.current;
     if (first !== "" && firstBefore === "") showStart(element, toEnd);
-    else if (atEnd.peek()) toEnd();
+    else if (atEnd.peek() || sentAt > sentBefore) toEnd();
     else if (first !== firstBefore) element.scrollTop += element.scrollHeight - height;
-    before.current = { first, height: element.scrollHeight };
+    before.current = {
+      first,
+      height: element.scrollHeight,
+      sentAt: sentAt > sentBefore ? sentAt : sentBefore,
+    };
     if (first !== "") onScroll();
   }, [first, rows]);
 

@@ -45,6 +45,30 @@ for my $function (@functions)
 }
 is_deeply [ sort keys %section ], [], 'no section without its function';
 
+# ---- what a newcomer pastes
+
+# The first block of SQL behind a text.
+sub example_behind
+{
+	my ($document, $behind) = @_;
+
+	return $document =~ /\Q$behind\E.*?^```sql\n(.+?)^```$/ms ? $1 : die "nothing behind $behind";
+}
+
+my $readme = slurp_file("$root/README.md");
+my @pasted = (
+	example_behind($text, '# pg_parley') =~ s/^CREATE EXTENSION.*\n//mr,
+	example_behind($text, '### chat.report(conversation_id, seq, reason)'),
+	example_behind($text, '### chat.report(account_id, reason)'),
+	example_behind($text, '### chat.own_conversation_ids()'),
+	example_behind($text, '### chat.pre_request()'));
+
+$node->psql('chat', join('', @pasted), on_error_die => 1);
+$node->safe_psql('chat', 'DROP TABLE shop_order');
+$node->psql('chat', example_behind($readme, '## A message is part of your transaction'), on_error_die => 1);
+is $node->safe_psql('chat', q{SELECT string_agg(content, ',' ORDER BY conversation_id) FROM chat.message}),
+	'hi,Your tea is on its way', 'the examples that one begins with can be pasted';
+
 # ---- errors
 
 my %error = slurp_file("$root/extension/wire.h") =~ /^\tX\([A-Z_]+, "(PC\d{3})", \d+, "(\w+)"/mg;

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Conversation, Member } from "@pg-parley/client";
+import { me } from "./account";
 import { chat } from "./client";
 import { briefTime } from "./time";
 
@@ -11,8 +12,13 @@ chat.on("presence", ({ conversation_id, online }) => {
 });
 chat.on("ended", () => (counts.value = new Map()));
 
+/** Who looks is there; of oneself the server tells no news. */
+export function isOnline({ id, is_online }: Member): boolean {
+  return is_online || id === me.value?.id;
+}
+
 export function presenceOf(member: Member): string {
-  if (member.is_online) return "online";
+  if (isOnline(member)) return "online";
   if (member.last_seen === null) return "";
   return `last seen ${briefTime(Date.parse(member.last_seen))}`;
 }
@@ -20,5 +26,5 @@ export function presenceOf(member: Member): string {
 /** How many are there, oneself too: as the list of members shows it. */
 export function onlineIn(conversation: Conversation): number {
   const told = counts.value.get(conversation.id);
-  return told ?? conversation.members.filter(({ is_online }) => is_online).length;
+  return told ?? conversation.members.filter(isOnline).length;
 }

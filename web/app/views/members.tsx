@@ -4,7 +4,7 @@ import type { RefObject } from "preact";
 import { me } from "../state/account";
 import { addMember, leave, removeMember } from "../state/conversations";
 import { mayRemove, nameOf } from "../state/naming";
-import { presenceOf } from "../state/presence";
+import { isOnline, presenceOf } from "../state/presence";
 import { wordsFor } from "../state/wording";
 import { Avatar } from "./avatar";
 import { ConfirmButton } from "./confirm-button";
@@ -104,7 +104,7 @@ function MemberRow({ member, removable, busy, remove }: MemberRowProps) {
   const about = [`@${member.username}`, member.role, presenceOf(member)];
   return (
     <li class="person" data-testid="member">
-      <Avatar id={member.id} name={name} small online={member.is_online} />
+      <Avatar id={member.id} name={name} small online={isOnline(member)} />
       <span class="person-name">
         <bdi>{member.id === me.value?.id ? `${name} (you)` : name}</bdi>
         <bdi class="person-handle">

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Thread } from "../state/thread";
 import { ConfirmButton } from "./confirm-button";
 
@@ -17,7 +17,8 @@ interface MessageToolsProps {
 export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToolsProps) {
   const box = useRef<HTMLDivElement>(null);
 
-  useEffect(() => box.current?.querySelector("button")?.focus(), []);
+  // Before they are seen: the keys of whoever sees them are meant for them.
+  useLayoutEffect(() => box.current?.querySelector("button")?.focus(), []);
 
   const perform = (work: () => Promise<void>) => {
     act(work);

@@ -104,6 +104,8 @@ static const Key keys[] = {
 		"memory for recent events, from which clients that come back are served"},
 	{"ring-conversation-bytes", KEY_NUMBER, FIELD(ring_conversation_bytes), "262144", 0, 1073741824, "BYTES", true,
 		"and at most for one conversation"},
+	{"ring-age-s", KEY_NUMBER, FIELD(ring_age_s), "300", 1, 86400, "S", true,
+		"how long messages are told from it, also when they have been purged meanwhile"},
 	{"max-connections", KEY_NUMBER, FIELD(max_connections), "10000", 1, 1000000, "N", true,
 		"HTTP and WebSocket connections together"},
 	{"max-connections-per-address", KEY_NUMBER, FIELD(max_connections_per_address), "1000", 0, 1000000, "N", true,

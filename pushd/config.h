@@ -48,6 +48,7 @@ typedef struct Config
 	int64_t idle_timeout_s;	   /* between two requests */
 	int64_t ring_bytes;		   /* of recent events */
 	int64_t ring_conversation_bytes;
+	int64_t ring_age_s;
 	int64_t max_frame_bytes;	  /* one WebSocket message of a client */
 	int64_t max_sync_bytes;		  /* the same of POST /sync */
 	int64_t max_attachment_bytes; /* one upload */

@@ -295,7 +295,8 @@ static RingOptions
 ring_options(const Config *config)
 {
 	return (RingOptions){.max_bytes = (size_t) config->ring_bytes,
-						 .max_conversation_bytes = (size_t) config->ring_conversation_bytes};
+						 .max_conversation_bytes = (size_t) config->ring_conversation_bytes,
+						 .max_age_us = config->ring_age_s * INT64_C(1000000)};
 }
 
 static PresenceRules

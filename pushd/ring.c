@@ -40,6 +40,7 @@ typedef struct RingEntry
 	ListNode of_conversation;
 	RingConversation *conversation;
 	Event *event;
+	int64_t added_us;
 	bool is_position;
 } RingEntry;
 
@@ -226,6 +227,7 @@ entry_add(Ring *ring, RingConversation *conversation, Event *event)
 
 	entry->conversation = conversation;
 	entry->event = event_ref(event);
+	entry->added_us = clock_us();
 	list_init(&entry->aged.node);
 	list_init(&entry->of_conversation);
 	conversation->bytes += entry_size(event);
@@ -278,10 +280,20 @@ conversation_void(Ring *ring, RingConversation *conversation)
 }
 
 static bool
-tells_message(const Event *event, int64_t seq)
+has_content(const Event *event)
 {
-	return event->number == seq &&
-		   (event->kind == PARLEY_EVENT_MESSAGE || event->kind == PARLEY_EVENT_MESSAGE_UPDATED);
+	return event->kind == PARLEY_EVENT_MESSAGE || event->kind == PARLEY_EVENT_MESSAGE_UPDATED;
+}
+
+/* `last` is of the conversation, or NULL. */
+static void
+evict_up_to(Ring *ring, RingConversation *conversation, const ListNode *last)
+{
+	for (ListNode *first = NULL; last && first != last;)
+	{
+		first = list_first(&conversation->entries);
+		entry_evict(ring, list_entry(first, RingEntry, of_conversation));
+	}
 }
 
 /* What was taken back is not said again, not even for a moment: whoever lacks it asks the
@@ -289,18 +301,35 @@ tells_message(const Event *event, int64_t seq)
 static void
 forget_message(Ring *ring, RingConversation *conversation, int64_t seq)
 {
-	ListNode *last = NULL;
+	const ListNode *last = NULL;
 
 	LIST_FOREACH(&conversation->entries, node)
 	{
-		if (tells_message(list_entry(node, RingEntry, of_conversation)->event, seq))
+		const Event *event = list_entry(node, RingEntry, of_conversation)->event;
+
+		if (event->number == seq && has_content(event))
 			last = node;
 	}
-	for (ListNode *first = NULL; last && first != last;)
+	evict_up_to(ring, conversation, last);
+}
+
+/* A purge is no event.  So nothing that was said is told from here when it is older than that. */
+static void
+forget_old(Ring *ring, RingConversation *conversation)
+{
+	int64_t oldest_us = clock_us() - ring->options.max_age_us;
+	const ListNode *last = NULL;
+
+	if (ring->options.max_age_us == 0)
+		return;
+	LIST_FOREACH(&conversation->entries, node)
 	{
-		first = list_first(&conversation->entries);
-		entry_evict(ring, list_entry(first, RingEntry, of_conversation));
+		const RingEntry *entry = list_entry(node, RingEntry, of_conversation);
+
+		if (entry->added_us < oldest_us && has_content(entry->event))
+			last = node;
 	}
+	evict_up_to(ring, conversation, last);
 }
 
 RingResult
@@ -449,12 +478,13 @@ bool
 ring_since(Ring *ring, int64_t conversation_id, RingCursor cursor,
 		   void (*take)(void *arg, Event *event), void *arg)
 {
-	const RingConversation *conversation = map_get(&ring->conversations, conversation_id);
+	RingConversation *conversation = map_get(&ring->conversations, conversation_id);
 	const ListNode *known;
 	bool behind_known = false;
 
 	if (!conversation)
 		return false;
+	forget_old(ring, conversation);
 	known = find_last_known(conversation, cursor);
 	if (!covers(conversation, cursor, known))
 		return false;

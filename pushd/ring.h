@@ -14,7 +14,8 @@
  * does not tell the ver and nothing tells the positions; ring_learn() completes it with what
  * a snapshot of the tables says.
  *
- * What a message said that was deleted since is not kept.
+ * What a message said that was deleted since is not kept.  What was purged is not told by the
+ * feed: so what was said is told from here for a while only (max_age_us).
  *
  * Memory is bounded in all and per conversation; what is touched longest ago goes first.
  */
@@ -30,6 +31,7 @@ typedef struct RingOptions
 {
 	size_t max_bytes;			   /* in all; 0: nothing is kept */
 	size_t max_conversation_bytes; /* of one conversation */
+	int64_t max_age_us;			   /* of what was said; 0: no limit */
 } RingOptions;
 
 /* Up to here a client, a snapshot or the feed knows a conversation. */

@@ -255,7 +255,7 @@ start(size_t ring_bytes)
 	HubMembership membership = {CONVERSATION, 1, 0, 0};
 	Snapshot snapshot;
 
-	ring = ring_create(&(RingOptions){ring_bytes, ring_bytes});
+	ring = ring_create(&(RingOptions){ring_bytes, ring_bytes, 0});
 	hub = hub_create(&handlers, NULL);
 	hub_use_ring(hub, ring);
 	catchup = catchup_create(&(CatchupOptions){.loop = loop,

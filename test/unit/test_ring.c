@@ -9,7 +9,7 @@
 #include "tap.h"
 
 #define TEAM 7
-#define PLENTY ((RingOptions){1 << 20, 1 << 20})
+#define PLENTY ((RingOptions){1 << 20, 1 << 20, 0})
 
 /* What ring_since() handed over, as text: m5 u5.3 r1.5 … */
 static Buffer given;
@@ -151,6 +151,30 @@ test_deleted(void)
 }
 
 static void
+test_old(void)
+{
+	Ring *ring = ring_create(&PLENTY);
+	int64_t now;
+
+	message(ring, 1);
+	edit(ring, 1, 4);
+	message(ring, 2);
+	learn(ring, 2, 4, 1000);
+	reads(ring, 2, 2);
+	is_text(since(ring, 1, 4), "m2 r2.2", "what was said is told");
+	now = clock_us();
+	while (clock_us() <= now + 1)
+		continue;
+	ring_set_options(ring, &(RingOptions){1 << 20, 1 << 20, 1});
+	is_text(since(ring, 1, 4), "no", "but not for ever: it may have been purged");
+	is_text(since(ring, 2, 4), "r2.2", "who has it is told the rest");
+	ring_set_options(ring, &PLENTY);
+	message(ring, 3);
+	is_text(since(ring, 2, 4), "r2.2 m3", "and what is new");
+	ring_free(ring);
+}
+
+static void
 test_positions(void)
 {
 	Ring *ring = ring_create(&PLENTY);
@@ -206,7 +230,7 @@ test_hole(void)
 static void
 test_bounds(void)
 {
-	Ring *ring = ring_create(&(RingOptions){1 << 20, 1000});
+	Ring *ring = ring_create(&(RingOptions){1 << 20, 1000, 0});
 	int64_t from = 0;
 
 	learn(ring, 0, 0, 1000);
@@ -220,7 +244,7 @@ test_bounds(void)
 	ok(ring_bytes(ring) < 1500, "the bytes of a conversation are bounded");
 	ring_free(ring);
 
-	ring = ring_create(&(RingOptions){0, 1000});
+	ring = ring_create(&(RingOptions){0, 1000, 0});
 	(void) message(ring, 1);
 	is_number((int64_t) ring_bytes(ring), 0, "of no bytes nothing is kept");
 	ring_free(ring);
@@ -238,7 +262,7 @@ other(Ring *ring, uint32_t xid, int64_t conversation_id)
 static void
 test_dropped(void)
 {
-	Ring *ring = ring_create(&(RingOptions){3000, 3000});
+	Ring *ring = ring_create(&(RingOptions){3000, 3000, 0});
 	uint64_t epoch = ring_epoch(ring);
 
 	(void) message(ring, 1); /* of transaction 101 */
@@ -301,7 +325,7 @@ compare(void *arg, Event *event)
 static void
 test_random(void)
 {
-	Ring *ring = ring_create(&(RingOptions){1 << 20, 4000});
+	Ring *ring = ring_create(&(RingOptions){1 << 20, 4000, 0});
 	RingCursor last = {0, 0};
 	int told = 0;
 
@@ -336,6 +360,7 @@ main(void)
 {
 	test_base();
 	test_deleted();
+	test_old();
 	test_positions();
 	test_hole();
 	test_bounds();

@@ -85,7 +85,7 @@ static void
 start(void)
 {
 	loop = loop_create();
-	ring = ring_create(&(RingOptions){1 << 20, 1 << 16});
+	ring = ring_create(&(RingOptions){1 << 20, 1 << 16, 0});
 	query = syncquery_create(&(SyncQueryOptions){.loop = loop, .ring = ring, .feed_lsn = feed_lsn});
 	feed_is_at = 0;
 	fake.requests = 0;

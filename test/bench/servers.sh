@@ -15,7 +15,6 @@ start_servers()
 	PARLEY_HOME=$(mktemp -d "${TMPDIR:-/tmp}/parley-bench-XXXXXX")
 	chmod 755 "$PARLEY_HOME"
 	make_home
-	say "building"
 	build_extension
 	built bench make -s -C "$bench" chatload epollcast
 	make_cluster

@@ -53,6 +53,8 @@ subtest signup => sub {
 	is $dave->{token_type},         'Bearer', 'the type of token';
 	cmp_ok $dave->{expires_in}, '>=', 5 * 60, 'the token lives for some minutes';
 	is $alice->grant->{user}{display_name}, 'alice', 'the display name, when none is given';
+	like $nobody->post('/auth/login', { login => 'dave', password => 'correct horse' })->body,
+	  qr/^\{"user":\{"id":\d+,/, 'a grant is compact JSON';
 	refuses $nobody->post('/auth/signup', { %form, email    => 'd@example.org' }), 409, 'username_taken', 'taken';
 	refuses $nobody->post('/auth/signup', { %form, username => 'DAVE', email => 'd@example.org' }),
 	  409, 'username_taken', 'taken in another case';

@@ -140,12 +140,30 @@ chat.on("read", ({ conversation_id, user_id, seq }) => {
   if (conversation !== undefined && user_id === me.peek()?.id) readUpTo(conversation, seq);
 });
 
+/** What is being read anew, and whether more has changed since it was asked for. */
+const refreshing = new Map<number, boolean>();
+
+/** One question at a time: of two answers the older one could come last. */
+async function refresh(id: number): Promise<void> {
+  const underWay = refreshing.has(id);
+  refreshing.set(id, underWay);
+  if (underWay) return;
+  try {
+    do {
+      refreshing.set(id, false);
+      const fresh = await chat.api.conversation(id);
+      if (byId.peek().has(id)) put(merge(fresh));
+    } while (refreshing.get(id));
+  } catch {
+    // Who comes back reads the list anew.
+  } finally {
+    refreshing.delete(id);
+  }
+}
+
 chat.on("member", ({ conversation_id, user_id }) => {
   if (user_id === me.peek()?.id || !byId.peek().has(conversation_id)) return;
-  chat.api.conversation(conversation_id).then(
-    (fresh) => put(merge(fresh)),
-    () => {},
-  );
+  void refresh(conversation_id);
 });
 
 chat.on("left", (id) => {

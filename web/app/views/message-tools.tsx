@@ -17,8 +17,11 @@ interface MessageToolsProps {
 export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToolsProps) {
   const box = useRef<HTMLDivElement>(null);
 
-  // Before they are seen: the keys of whoever sees them are meant for them.
-  useLayoutEffect(() => box.current?.querySelector("button")?.focus(), []);
+  // Before it is seen, so that no key is lost.  A tool that is disabled meanwhile takes no focus.
+  useLayoutEffect(() => {
+    const first = box.current?.querySelector("button");
+    (first?.disabled ? box.current : first)?.focus();
+  }, []);
 
   const perform = (work: () => Promise<void>) => {
     act(work);
@@ -35,6 +38,7 @@ export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToo
       class="tools"
       role="group"
       aria-label="Message actions"
+      tabIndex={-1}
       onKeyDown={(event) => {
         if (event.key === "Escape") close();
         else moveFocus(event);

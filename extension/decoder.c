@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "feed_event.h"
+#include "visible.h"
 #include "wire.h"
 
 #define FEED_SCHEMA "chat"
@@ -178,6 +179,8 @@ SendChunk(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last)
 		.bytes = state->chunk.len - PARLEY_CHUNK_HEADER_SIZE,
 	};
 
+	if (!state->begun)
+		AwaitVisible(txn->xid);
 	parley_put_chunk((uint8 *) state->chunk.data, &header);
 	OutputPluginPrepareWrite(ctx, last);
 	appendBinaryStringInfo(ctx->out, state->chunk.data, state->chunk.len);

@@ -12,7 +12,7 @@
 . "$(dirname "$0")/postgres.sh"
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
-time_limit=900 # seconds, for one suite
+time_limit=1080 # seconds, for one suite
 patient_suites="memcheck sanitized soak" # four times as long
 telling_suites="soak"                   # what they say beside their tests is of interest, too
 passed_line='^ok |^(test|    ).* \.\.\. ok '

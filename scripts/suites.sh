@@ -12,7 +12,7 @@
 . "$(dirname "$0")/postgres.sh"
 
 suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
-time_limit=1080 # seconds, for one suite
+time_limit=900 # seconds, for one suite
 patient_suites="memcheck sanitized soak" # four times as long
 telling_suites="soak"                   # what they say beside their tests is of interest, too
 passed_line='^ok |^(test|    ).* \.\.\. ok '
@@ -170,16 +170,24 @@ suite_isolation()
 		{ show "$work/isolation/regression.diffs"; return 1; }
 }
 
-# tap PLACE DAEMON TESTS...: every cluster that a TAP test makes gets TEMP_CONFIG.
+# tap PLACE DAEMON TESTS...: every cluster that a TAP test makes gets TEMP_CONFIG.  Most of the
+# time a test waits for something, so several run at once; each is told when it has ended.
 tap()
 {
 	local place=$1 daemon=$2
 
 	shift 2
-	PATH=$pg_bin:$PATH TESTDIR=$work/$place TESTDATADIR=$work/$place TESTLOGDIR=$work/$place/log \
-		PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
-		PARLEY_STAGE=$stage PARLEY_PUSHD=$daemon PARLEY_WEB_ROOT=$PWD/web/dist \
-		prove --verbose --merge -I "$pgxs/src/test/perl" "$@"
+	mkdir -p "$work/$place/told"
+	# shellcheck disable=SC2016 # for the inner shell
+	printf '%s\n' "$@" |
+		PATH=$pg_bin:$PATH TESTDIR=$work/$place TESTDATADIR=$work/$place TESTLOGDIR=$work/$place/log \
+			PG_REGRESS=$pgxs/src/test/regress/pg_regress TEMP_CONFIG=$work/preloaded.conf \
+			PARLEY_STAGE=$stage PARLEY_PUSHD=$daemon PARLEY_WEB_ROOT=$PWD/web/dist \
+			TOLD=$work/$place/told PERL5LIB=$pgxs/src/test/perl \
+			xargs -P 2 -I TEST bash -c 'told=$TOLD/$(basename TEST) status=0
+				prove --verbose --merge TEST >"$told" 2>&1 || status=1
+				flock "$TOLD" cat "$told"
+				exit $status'
 }
 
 suite_tap()
@@ -190,12 +198,12 @@ suite_tap()
 # The same with three daemons as one server, and with the feed from the tables: only when named.
 suite_processes()
 {
-	PARLEY_TEST_PROCESSES=3 tap processes "$PWD/pushd/parley-pushd"
+	PARLEY_TEST_PROCESSES=3 tap processes "$PWD/pushd/parley-pushd" test/t/*.pl
 }
 
 suite_tables()
 {
-	PARLEY_TEST_FEED=table tap tables "$PWD/pushd/parley-pushd"
+	PARLEY_TEST_FEED=table tap tables "$PWD/pushd/parley-pushd" test/t/*.pl
 }
 
 # The same with the daemon under AddressSanitizer and UBSan, leaks included.
@@ -293,7 +301,7 @@ show()
 
 prepare()
 {
-	mkdir -p "$work"/{log,regress,regress_stock,isolation,tap,memcheck,sanitized,soak}
+	mkdir -p "$work"/{log,regress,regress_stock,isolation,memcheck,sanitized}
 	staged_settings "$stage" >"$work/preloaded.conf"
 	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
 	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"

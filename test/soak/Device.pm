@@ -238,9 +238,11 @@ sub vanish ($self)
 sub doze ($self)
 {
 	my $stream = $self->stream or return;
+	my $socket = $self->{socket};
 
 	$stream->stop;
-	Mojo::IOLoop->timer(0.5 + rand 4 => sub { $stream->start if $stream->handle });
+	# Unless it has vanished meanwhile: then it reads nothing any more.
+	Mojo::IOLoop->timer(0.5 + rand 4 => sub { $stream->start if $stream->handle && ($self->{socket} // 0) == $socket });
 	return;
 }
 

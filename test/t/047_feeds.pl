@@ -13,6 +13,15 @@ my @variants = (
 	[ 'three daemons'   => { PARLEY_TEST_PROCESSES => 3 },   qw(003_delivery 006_membership) ],
 	[ 'three daemons, from the tables' => { PARLEY_TEST_FEED => 'table', PARLEY_TEST_PROCESSES => 3 }, qw(003_delivery) ]);
 
+# Where a suite failed, with what it says of it, and its end.
+sub failures ($out)
+{
+	my @lines  = grep { !/ debug / } split /\n/, $out;
+	my @failed = grep { $lines[$_] =~ /^\s*not ok/ } 0 .. $#lines;
+
+	return (map({ grep { defined } @lines[ $_ .. $_ + 12 ] } @failed), '...', splice @lines, -10);
+}
+
 for my $variant (@variants)
 {
 	my ($name, $environment, @suites) = @$variant;
@@ -24,7 +33,7 @@ for my $variant (@variants)
 		delete $ENV{TESTDIR};
 		IPC::Run::run([ $^X, map({ ('-I', $_) } @INC), "$FindBin::Bin/$suite.pl" ], '<', \undef, '>', \my $out, '2>&1');
 		my $status = $?;
-		is $status, 0, "$name: $suite" or diag $out;
+		is $status, 0, "$name: $suite" or diag join "\n", failures($out);
 	}
 }
 

@@ -103,8 +103,8 @@ export class Chat extends Emitter<ChatEvents> {
   private readonly writing: Typing;
   private readonly changes: RecentChanges;
   private readonly persistence: Persistence;
-  /** Conversations whose names and members have been told. */
-  private readonly listed = new Set<number>();
+  /** Conversations whose names and members have been told, and up to which message. */
+  private readonly listed = new Map<number, number>();
   private listing: Promise<void> = Promise.resolve();
   private running = false;
   private lostAt: number | null = null;
@@ -236,12 +236,13 @@ export class Chat extends Emitter<ChatEvents> {
     return [...list.values()];
   }
 
-  /** Conversations have begun: whoever is not on the list yet is asked for. */
+  /** Conversations have begun: who is not on the list, or went on since it was read, is asked for. */
   private async meet(ids: number[]): Promise<void> {
     await this.listing;
     for (const id of ids) {
       if (!this.running) return;
-      if (!this.listed.has(id)) await this.introduce(id);
+      const { seq } = this.catchUp.last(id) ?? { seq: 0 };
+      if (seq > (this.listed.get(id) ?? -1)) await this.introduce(id);
     }
   }
 
@@ -253,8 +254,8 @@ export class Chat extends Emitter<ChatEvents> {
 
   /** A snapshot may be older than what has been delivered since. */
   private adopt(snapshot: Conversation): Conversation {
-    this.listed.add(snapshot.id);
     const last = this.catchUp.last(snapshot.id);
+    this.listed.set(snapshot.id, Math.max(snapshot.last_seq, last?.seq ?? 0));
     if (last === null || last.seq <= snapshot.last_seq) return snapshot;
     const newer = { ...snapshot, last_message: last, last_seq: last.seq, active_at: last.created_at };
     if (last.sender_id === this.session.user?.id) return { ...newer, unread: 0, read_seq: last.seq };

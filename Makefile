@@ -18,17 +18,37 @@ REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
 SHLIB_LINK = -largon2 -lcrypto -lzstd
-EXTRA_CLEAN = extension/.postgres web/dist pushd/parley-pushd $(wildcard pushd/build* test/unit/build*)
+EXTRA_CLEAN = extension/.postgres pushd/parley-pushd $(wildcard pushd/build* test/unit/build*)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# The folder of the server's own libraries, whatever `prefix` says.
+server := $(VERSION) $(pkglibdir)
+
+# `make install prefix=DIR` puts the extension below DIR, in the folders that PGXS of PostgreSQL 18
+# chooses by itself.  Older servers cannot be told to look there, but packages can be made of it.
+ifeq (command line,$(origin prefix))
+ifneq (18,$(shell printf '%s\n' 18 $(MAJORVERSION) | sort -n | head -n 1))
+below = $(if $(findstring pgsql,$(prefix))$(findstring postgres,$(prefix)),,/postgresql)
+datadir = $(prefix)/share$(below)
+pkglibdir = $(prefix)/lib$(below)
+docdir = $(prefix)/share/doc$(below)
+endif
+endif
 
 $(OBJS): $(wildcard extension/*.h) extension/.postgres
 
 # Objects of one PostgreSQL are of no use to another.
 extension/.postgres: always
-	@echo '$(VERSION) $(pkglibdir)' | cmp -s - $@ || echo '$(VERSION) $(pkglibdir)' > $@
+	@echo '$(server)' | cmp -s - $@ || echo '$(server)' > $@
 .PHONY: always
+
+# A release archive brings the web UI along, and `make clean` leaves it.
+distclean maintainer-clean: clean-web
+.PHONY: clean-web
+clean-web:
+	rm -rf web/dist
 
 # The install script: one file per room, in the order of their numbers.
 $(DATA_built): Makefile extension/pg_parley.control $(sort $(wildcard extension/install/*.sql))

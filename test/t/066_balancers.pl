@@ -342,11 +342,25 @@ for my $absent (grep { !program($_) } sort keys %balancers)
 	diag "skipped: $absent is not installed";
 }
 plan skip_all => 'neither nginx nor haproxy is installed' if !@present;
+
+# The example of settings, with its lines for a proxy.
+my $config = path(PostgreSQL::Test::Utils::tempdir(), 'parley-pushd.conf');
+{
+	my $example = $deploy->child('parley-pushd.conf')->slurp;
+	my @proxy = ('trusted-proxies', 'client-address', 'secure-cookies', 'allowed-origins');
+	for my $key (@proxy)
+	{
+		$example =~ s/^#(?=$key = )//m or BAIL_OUT("the example has no $key");
+	}
+	open(my $out, '>', $config) or die "$config: $!";
+	print {$out} $example;
+	close $out;
+}
 make_certificate();
 my $parley = Parley->start(
 	pushd => 0,
 	flags => {
-		'config'      => $deploy->child('parley-pushd.conf'),
+		'config'      => $config,
 		'web-root'    => '',
 		'heartbeat-s' => $heartbeat_s,
 		'drain-s'     => 1

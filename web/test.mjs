@@ -1,4 +1,4 @@
-// Compiles the client's tests and hands them to node's own runner; arguments go to it.
+// Compiles the tests of client/ and app/ and hands them to node's own runner; arguments go to it.
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
@@ -7,14 +7,19 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const out = join(root, "node_modules/.cache/client-test");
-const tests = readdirSync(join(root, "client/test")).filter((name) => name.endsWith(".test.ts"));
+const tests = ["client/test", "app/test"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => join(folder, name)),
+);
 
 rmSync(out, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: tests.map((name) => join("client/test", name)),
+  entryPoints: tests,
   outdir: out,
   outExtension: { ".js": ".mjs" },
+  outbase: ".",
   bundle: true,
   platform: "node",
   format: "esm",

@@ -129,3 +129,24 @@ export function until(page, check, argument) {
 export async function texts(page) {
   return messages(page).allInnerTexts();
 }
+
+/** A key as an input method leaves it: Chromium composes `text`, then the key goes by as 229. */
+export async function pressWhileComposing(page, text, key) {
+  const session = await page.context().newCDPSession(page);
+  const at = text.length;
+  await session.send("Input.imeSetComposition", { text, selectionStart: at, selectionEnd: at });
+  const code = { key, code: key, windowsVirtualKeyCode: 229 };
+  await session.send("Input.dispatchKeyEvent", { type: "rawKeyDown", ...code });
+  await session.send("Input.dispatchKeyEvent", { type: "keyUp", ...code });
+  await session.send("Input.insertText", { text });
+  await session.detach();
+}
+
+/** The same as Safari tells it, after the end of the composition. */
+export function pressAsSafari(locator, key) {
+  return locator.evaluate((element, name) => {
+    const event = new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
+    Object.defineProperty(event, "keyCode", { get: () => 229 });
+    element.dispatchEvent(event);
+  }, key);
+}

@@ -5,6 +5,8 @@ import { closeBrowser } from "./browser.mjs";
 await import("./sign-in.test.mjs");
 await import("./chat.test.mjs");
 await import("./talk.test.mjs");
+await import("./input.test.mjs");
+await import("./names.test.mjs");
 await import("./history.test.mjs");
 await import("./reconnect.test.mjs");
 await import("./layout.test.mjs");

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { me } from "./account";
 import { chat } from "./client";
 import { conversationOf } from "./conversations";
-import { nameIn, titleOf } from "./naming";
+import { isolated, nameIn, titleOf } from "./naming";
 import { shown } from "./route";
 
 /** Spoken by screen readers, seen by nobody. */
@@ -15,6 +15,6 @@ chat.on("message", (message) => {
   const sender = nameIn(conversation, message.sender_id, message.sender);
   announcement.value =
     shown.peek() === conversation.id
-      ? `${sender}: ${message.content}`
-      : `New message from ${sender}${conversation.is_group ? ` in ${titleOf(conversation, 0)}` : ""}`;
+      ? `${isolated(sender)}: ${isolated(message.content)}`
+      : `New message from ${isolated(sender)}${conversation.is_group ? ` in ${isolated(titleOf(conversation, 0))}` : ""}`;
 });

@@ -3,7 +3,7 @@ import { announcement } from "../state/announcements";
 import { phase } from "../state/account";
 import { shownConversation, unreadTotal } from "../state/conversations";
 import { me } from "../state/account";
-import { titleOf } from "../state/naming";
+import { isolated, titleOf } from "../state/naming";
 import { Brand } from "./brand";
 import { SignIn } from "./sign-in";
 import { Workspace } from "./workspace";
@@ -12,7 +12,7 @@ export function App() {
   useSignalEffect(() => {
     const conversation = shownConversation.value;
     const count = unreadTotal.value === 0 ? "" : `(${unreadTotal.value}) `;
-    const title = conversation === null ? "" : `${titleOf(conversation, me.value?.id ?? 0)} · `;
+    const title = conversation === null ? "" : `${isolated(titleOf(conversation, me.value?.id ?? 0))} · `;
     document.title = `${count}${title}Parley`;
   });
 
@@ -20,7 +20,7 @@ export function App() {
     <>
       <Screen />
       <div class="visually-hidden" aria-live="polite" data-testid="announcer">
-        <bdi>{announcement.value}</bdi>
+        {announcement.value}
       </div>
     </>
   );

@@ -11,6 +11,7 @@ import { Composer } from "./composer";
 import { Icon } from "./icon";
 import { Members } from "./members";
 import { MessageList } from "./message-list";
+import { Names } from "./names";
 import { TypingLine } from "./typing-line";
 
 /** One conversation: who it is with, what was said, what to say. */
@@ -36,15 +37,21 @@ function LoadedChat({ conversation }: { conversation: Conversation }) {
   );
 }
 
-function subtitleOf(conversation: Conversation, myId: number): string {
+/** Of a person the user name, of a group its members; and who is there. */
+function About({ conversation, myId }: { conversation: Conversation; myId: number }) {
   const partner = partnerIn(conversation, myId);
   if (partner !== undefined) {
-    return [`@${partner.username}`, presenceOf(partner)].filter((part) => part !== "").join(" · ");
+    const parts = [`@${partner.username}`, presenceOf(partner)];
+    return <>{parts.filter((part) => part !== "").join(" · ")}</>;
   }
   const names = conversation.members.map((member) => (member.id === myId ? "you" : nameOf(member)));
-  const people = names.length > 6 ? `${conversation.member_count} people` : names.join(", ");
   const online = onlineIn(conversation);
-  return online === 0 ? people : `${people} · ${online} online`;
+  return (
+    <>
+      {names.length > 6 ? `${conversation.member_count} people` : <Names names={names} />}
+      {online > 0 && ` · ${online} online`}
+    </>
+  );
 }
 
 function ChatHead({ conversation, title }: { conversation: Conversation; title: string }) {
@@ -80,7 +87,9 @@ function ChatHead({ conversation, title }: { conversation: Conversation; title: 
           <bdi>{title}</bdi>
         </h1>
         <p>
-          <bdi data-testid="about">{subtitleOf(conversation, myId)}</bdi>
+          <bdi data-testid="about">
+            <About conversation={conversation} myId={myId} />
+          </bdi>
         </p>
       </div>
       {conversation.is_group && (

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { chat } from "../state/client";
 import type { Thread } from "../state/thread";
 import { Icon } from "./icon";
+import { keyOf } from "./keys";
 
 const MAX_HEIGHT_PX = 200;
 
@@ -32,7 +33,7 @@ export function Composer({ thread, title }: { thread: Thread; title: string }) {
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (keyOf(event) !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     send();
   };

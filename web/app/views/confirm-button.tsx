@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 
 interface ConfirmButtonProps {
-  label: string;
+  label: ComponentChildren;
   /** What it says when it has been pressed once. */
-  question: string;
+  question: ComponentChildren;
   class: string;
   disabled?: boolean;
   confirm(): void;

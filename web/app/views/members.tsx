@@ -10,6 +10,7 @@ import { Avatar } from "./avatar";
 import { ConfirmButton } from "./confirm-button";
 import { useSubmission } from "./form";
 import { Icon } from "./icon";
+import { keepOpenWhileComposing } from "./keys";
 import { PeopleSearch } from "./people-search";
 
 interface MembersProps {
@@ -39,6 +40,7 @@ export function Members({ conversation, dialog }: MembersProps) {
         adding.value = false;
         problem.value = null;
       }}
+      onKeyDown={keepOpenWhileComposing}
     >
       <header class="dialog-head">
         <h2 id="members-title">{adding.value ? "Add a member" : `${member_count} members`}</h2>
@@ -106,7 +108,10 @@ function MemberRow({ member, removable, busy, remove }: MemberRowProps) {
     <li class="person" data-testid="member">
       <Avatar id={member.id} name={name} small online={isOnline(member)} />
       <span class="person-name">
-        <bdi>{member.id === me.value?.id ? `${name} (you)` : name}</bdi>
+        <span>
+          <bdi>{name}</bdi>
+          {member.id === me.value?.id && " (you)"}
+        </span>
         <bdi class="person-handle">
           {about.filter((part) => part !== "" && part !== "member").join(" · ")}
         </bdi>
@@ -115,8 +120,16 @@ function MemberRow({ member, removable, busy, remove }: MemberRowProps) {
         <span class="person-action">
           <ConfirmButton
             class="link"
-            label={`Remove ${name}`}
-            question={`Really remove ${name}?`}
+            label={
+              <>
+                Remove <bdi>{name}</bdi>
+              </>
+            }
+            question={
+              <>
+                Really remove <bdi>{name}</bdi>?
+              </>
+            }
             disabled={busy}
             confirm={remove}
           />

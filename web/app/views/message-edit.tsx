@@ -4,6 +4,7 @@ import type { Bubble } from "../state/grouping";
 import type { Thread } from "../state/thread";
 import { wordsFor } from "../state/wording";
 import { useSubmission } from "./form";
+import { keyOf } from "./keys";
 
 interface MessageEditProps {
   bubble: Bubble;
@@ -45,8 +46,9 @@ export function MessageEdit({ bubble, thread, close }: MessageEditProps) {
         aria-label="Edit message"
         onInput={(event) => (text.value = event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === "Escape") close();
-          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+          const key = keyOf(event);
+          if (key === "Escape") close();
+          if (key !== "Enter" || event.shiftKey) return;
           event.preventDefault();
           void save();
         }}

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Thread } from "../state/thread";
 import { ConfirmButton } from "./confirm-button";
+import { keyOf } from "./keys";
 
 const EMOJI = ["👍", "❤️", "😂", "🎉", "😮"];
 
@@ -40,7 +41,7 @@ export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToo
       aria-label="Message actions"
       tabIndex={-1}
       onKeyDown={(event) => {
-        if (event.key === "Escape") close();
+        if (keyOf(event) === "Escape") close();
         else moveFocus(event);
       }}
     >
@@ -75,7 +76,7 @@ export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToo
 
 /** Arrow keys go from tool to tool. */
 function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[keyOf(event)];
   if (step === undefined) return;
   const buttons = [...event.currentTarget.querySelectorAll("button")];
   const at = buttons.indexOf(document.activeElement as HTMLButtonElement);

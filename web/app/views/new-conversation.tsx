@@ -7,6 +7,7 @@ import { wordsFor } from "../state/wording";
 import { useSubmission } from "./form";
 import { GroupDraft } from "./group-draft";
 import { Icon } from "./icon";
+import { keepOpenWhileComposing } from "./keys";
 import { PeopleSearch } from "./people-search";
 
 /** Find somebody and talk to them, or gather several in a group. */
@@ -39,7 +40,13 @@ export function NewConversation({ dialog }: { dialog: RefObject<HTMLDialogElemen
   const usernames = () => chosen.value.map((user) => user.username);
 
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby="new-title" onClose={reset}>
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby="new-title"
+      onClose={reset}
+      onKeyDown={keepOpenWhileComposing}
+    >
       <header class="dialog-head">
         <h2 id="new-title">{isGroup.value ? "New group" : "New conversation"}</h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={close}>

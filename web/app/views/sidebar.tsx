@@ -6,6 +6,7 @@ import { Avatar } from "./avatar";
 import { Brand } from "./brand";
 import { ConversationLink } from "./conversation-link";
 import { Icon } from "./icon";
+import { keyOf } from "./keys";
 import { NewConversation } from "./new-conversation";
 
 export function Sidebar() {
@@ -32,7 +33,7 @@ export function Sidebar() {
 
 /** Arrow keys go from one conversation to the next. */
 function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }): void {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const step = { ArrowDown: 1, ArrowUp: -1 }[keyOf(event)];
   if (step === undefined) return;
   const links = [...event.currentTarget.querySelectorAll("a")];
   const at = links.indexOf(document.activeElement as HTMLAnchorElement);

@@ -1,6 +1,7 @@
 import type { Conversation } from "@pg-parley/client";
 import { nameIn } from "../state/naming";
 import { typists } from "../state/typing";
+import { Names } from "./names";
 
 /** Who types; the line is there when nobody does, so that nothing moves. */
 export function TypingLine({ conversation }: { conversation: Conversation }) {
@@ -11,7 +12,7 @@ export function TypingLine({ conversation }: { conversation: Conversation }) {
     <p class="typing-line" data-testid="typing">
       {names.length > 0 && (
         <>
-          <bdi>{names.length > 3 ? `${names.length} people` : names.join(", ")}</bdi>
+          {names.length > 3 ? `${names.length} people` : <Names names={names} />}
           {names.length === 1 ? " is typing…" : " are typing…"}
         </>
       )}

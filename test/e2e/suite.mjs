@@ -6,6 +6,7 @@ await import("./sign-in.test.mjs");
 await import("./chat.test.mjs");
 await import("./talk.test.mjs");
 await import("./input.test.mjs");
+await import("./attention.test.mjs");
 await import("./names.test.mjs");
 await import("./history.test.mjs");
 await import("./reconnect.test.mjs");

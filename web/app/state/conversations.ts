@@ -10,6 +10,9 @@ const byId = signal<ById>(new Map());
 /** When a conversation came up here by itself, not with the list. */
 const metAt = new Map<number, number>();
 
+/** Unread messages that were deleted, as far as it was told. */
+const goneUnread = new Map<number, Set<number>>();
+
 /** False until the first list is here. */
 export const loaded = signal(false);
 
@@ -86,15 +89,21 @@ function put(...changed: Conversation[]): void {
 function merge(snapshot: Conversation): Conversation {
   const here = byId.peek().get(snapshot.id);
   if (here === undefined || here.last_seq < snapshot.last_seq) return snapshot;
-  const { last_message, last_seq } = here;
-  if (here.read_seq < snapshot.read_seq && here.last_seq === snapshot.last_seq) return snapshot;
-  return { ...snapshot, last_message, last_seq, unread: here.unread, read_seq: here.read_seq };
+  const { last_message, last_seq, read_seq } = here;
+  const sameEnd = last_seq === snapshot.last_seq;
+  if (sameEnd && read_seq < snapshot.read_seq) return snapshot;
+  // Between the same two positions messages only become fewer, by deletions.
+  const sameSpan = sameEnd && read_seq === snapshot.read_seq;
+  const unread = sameSpan ? Math.min(here.unread, snapshot.unread) : here.unread;
+  return { ...snapshot, last_message, last_seq, unread, read_seq };
 }
 
 function readUpTo(conversation: Conversation, seq: number): void {
   if (seq <= conversation.read_seq) return;
-  const unread = Math.min(conversation.unread, Math.max(0, conversation.last_seq - seq));
-  put({ ...conversation, read_seq: seq, unread });
+  const gone = goneOf(conversation.id);
+  for (const it of gone) if (it <= seq) gone.delete(it);
+  const unread = Math.min(conversation.unread, conversation.last_seq - seq - gone.size);
+  put({ ...conversation, read_seq: seq, unread: Math.max(0, unread) });
 }
 
 function messageCame(message: Message): void {
@@ -106,8 +115,23 @@ function messageCame(message: Message): void {
     last_message: message,
     last_seq: message.seq,
     read_seq: mine ? message.seq : conversation.read_seq,
-    unread: mine ? 0 : conversation.unread + 1,
+    unread: mine ? 0 : conversation.unread + (message.deleted ? 0 : 1),
   });
+}
+
+/** Taken back: nobody has to read it any more. It may be told twice, and counts once. */
+function messageGone(id: number, seq: number): void {
+  const conversation = byId.peek().get(id)!;
+  const gone = goneOf(id);
+  if (seq <= conversation.read_seq || gone.has(seq)) return;
+  gone.add(seq);
+  put({ ...conversation, unread: Math.max(0, conversation.unread - 1) });
+}
+
+function goneOf(id: number): Set<number> {
+  let gone = goneUnread.get(id);
+  if (gone === undefined) goneUnread.set(id, (gone = new Set()));
+  return gone;
 }
 
 chat.on("conversations", (list) => {
@@ -125,9 +149,10 @@ chat.on("message", messageCame);
 
 chat.on("change", (change) => {
   const conversation = byId.peek().get(change.conversation_id);
-  const last = conversation?.last_message;
-  if (conversation === undefined || last?.seq !== change.seq) return;
-  put({ ...conversation, last_message: applyChange(last, change) });
+  if (conversation === undefined) return;
+  const { last_message: last } = conversation;
+  if (last?.seq === change.seq) put({ ...conversation, last_message: applyChange(last, change) });
+  if (change.type === "message_deleted") messageGone(change.conversation_id, change.seq);
 });
 
 chat.on("group", ({ id, name, is_public }) => {
@@ -188,5 +213,6 @@ chat.on("status", ({ user_id, is_online, last_seen }) =>
 chat.on("ended", () => {
   byId.value = new Map();
   metAt.clear();
+  goneUnread.clear();
   loaded.value = false;
 });

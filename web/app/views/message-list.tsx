@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { me } from "../state/account";
 import { markRead } from "../state/conversations";
 import { bubbleOf, outgoingBubble, rowsOf } from "../state/grouping";
-import { pageVisible } from "../state/page";
+import { attended } from "../state/page";
 import { lastOf, type Thread } from "../state/thread";
 import { dayName } from "../state/time";
 import { Icon } from "./icon";
@@ -33,12 +33,12 @@ export function MessageList({ thread, conversation, title }: MessageListProps) {
   const sentAt = lastOf(thread.outgoing.value)?.createdAt ?? "";
   const scrolling = useScrolling(String(first), rows, sentAt, () => void thread.loadOlder());
 
-  // What is on the screen of a page in view has been read.
+  // What is on the screen of a page that somebody looks at has been read.
   useSignalEffect(() => {
     const last = lastOf(thread.messages.value)?.seq;
     if (last === undefined || !scrolling.atEnd.value) return;
     seen.current = last;
-    if (pageVisible.value) markRead(thread.conversationId, last);
+    if (attended.value) markRead(thread.conversationId, last);
   });
 
   const below = scrolling.atEnd.value

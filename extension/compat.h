@@ -35,6 +35,32 @@
 #endif
 
 /*
+ * Within a transaction of which nothing is sent: answers the client, and asks it whether it is
+ * there.  From 16 on the reorder buffer does that by itself (update_progress_txn_cb).
+ */
+#if PG_VERSION_NUM >= 160000
+#define ParleyTellProgress(ctx) ((void) (ctx))
+#elif PG_VERSION_NUM >= 150000
+#define ParleyTellProgress(ctx) OutputPluginUpdateProgress(ctx, false)
+#else
+#define ParleyTellProgress(ctx) OutputPluginUpdateProgress(ctx)
+#endif
+
+/* PostgreSQL 18 can log that the lock was not available. */
+#if PG_VERSION_NUM >= 180000
+#define ParleyTransactionHasEnded(xid) ConditionalXactLockTableWait(xid, false)
+#else
+#define ParleyTransactionHasEnded(xid) ConditionalXactLockTableWait(xid)
+#endif
+
+/* PostgreSQL 17 lets an extension name what it waits for; before, all are "Extension". */
+#if PG_VERSION_NUM >= 170000
+#define ParleyWaitEvent(name) WaitEventExtensionNew(name)
+#else
+#define ParleyWaitEvent(name) PG_WAIT_EXTENSION
+#endif
+
+/*
  * PostgreSQL 15 wants shared memory asked for in a hook, before it in _PG_init:
  * calls `ask` at the right time, and keeps who was there first in `previous`.
  */

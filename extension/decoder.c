@@ -4,26 +4,30 @@
  *
  * Each table of the feed is a row of the table `feed_tables` (feed_event.h): the columns
  * that the event needs, and the function that writes it.  All other tables cost one look
- * into a hash of relations.  The plugin reads nothing but the WAL and the
+ * into a hash of relations (feed_relation.h).  The plugin reads nothing but the WAL and the
  * catalogs: no SPI, no look-up of rows.
+ *
+ * The WAL outlives constraints, and tables can be altered: any column may be NULL, and the
+ * row of a DELETE may have any columns or be missing, as the table's replica identity has it.
+ *
+ * Replication origins.  What a logical subscription writes into our tables is new to the people
+ * of this server, so it is sent to them like all else, as the table feed does, which cannot
+ * tell the difference.  Left out is what is marked to be replicated no further
+ * (DoNotReplicateId), and what comes into a shard with an origin: Citus moves shards so, and
+ * those messages were sent when they were new.
  *
  * Memory: the DecoderState and its chunk buffer live in ctx->context, as long as
  * the decoding; the JSON of one event is made in `scratch`, reset after each
- * change.  The relation hash lives for the process, because the invalidation
- * callback that guards it can't be taken back.
+ * change.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type_d.h"
 #include "commands/defrem.h"
 #include "nodes/parsenodes.h"
 #include "replication/logical.h"
+#include "replication/origin.h"
 #include "replication/output_plugin.h"
-#include "utils/builtins.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -31,12 +35,13 @@
 #include "compat.h"
 #include "errors.h"
 #include "feed_event.h"
+#include "feed_relation.h"
 #include "visible.h"
 #include "wire.h"
 
-#define FEED_SCHEMA "chat"
 #define MAX_DIGITS 20			/* of an int64 with its sign */
 #define CHUNK_SIZE (256 * 1024) /* a chunk is sent off when it has grown past this */
+#define PROGRESS_CHANGES 100	/* between two looks at the connection, as pgoutput has it */
 
 typedef struct DecoderState
 {
@@ -44,111 +49,12 @@ typedef struct DecoderState
 	StringInfoData chunk; /* room for the chunk header, then events */
 	uint32 events;		  /* in the chunk */
 	bool begun;			  /* a chunk of this transaction is out */
+	bool awaits;		  /* the option "await" */
+	int quiet_changes;	  /* since the last look at the connection */
 	PendingReaction reaction;
 } DecoderState;
 
 extern PGDLLEXPORT void _PG_output_plugin_init(OutputPluginCallbacks *callbacks);
-
-/* ---- which relation is which table -------------------------------------- */
-
-typedef struct RelationEntry
-{
-	Oid relid;				/* hash key */
-	uint64 generation;		/* of the catalogs, when this was looked up */
-	const FeedTable *table; /* NULL: not of the feed */
-	AttrNumber attnums[FEED_MAX_COLUMNS];
-} RelationEntry;
-
-static HTAB *relations = NULL;
-static uint64 catalog_generation = 1;
-
-static void
-NoteCatalogChange(Datum arg, Oid relid)
-{
-	catalog_generation++;
-}
-
-static void
-InitRelations(void)
-{
-	HASHCTL control = {.keysize = sizeof(Oid), .entrysize = sizeof(RelationEntry)};
-
-	if (relations)
-		return;
-	control.hcxt = CacheMemoryContext;
-	relations =
-		hash_create("pg_parley relations", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(NoteCatalogChange, (Datum) 0);
-}
-
-/* Finds the columns of a table by name and type; false if the relation lacks one. */
-static bool
-ResolveColumns(const FeedTable *table, TupleDesc description, AttrNumber *attnums)
-{
-	for (int i = 0; i < FEED_MAX_COLUMNS && table->columns[i].name; i++)
-	{
-		attnums[i] = InvalidAttrNumber;
-		for (int j = 0; j < description->natts; j++)
-		{
-			Form_pg_attribute attribute = TupleDescAttr(description, j);
-
-			if (!attribute->attisdropped && attribute->atttypid == table->columns[i].type &&
-				strcmp(NameStr(attribute->attname), table->columns[i].name) == 0)
-				attnums[i] = attribute->attnum;
-		}
-		if (attnums[i] == InvalidAttrNumber)
-			return false;
-	}
-	return true;
-}
-
-/* "message", or "message_102010" as a distributed shard of it is called. */
-static bool
-IsNameOf(const char *relation_name, const char *table_name)
-{
-	size_t length = strlen(table_name);
-	const char *rest = relation_name + length;
-
-	if (strncmp(relation_name, table_name, length) != 0)
-		return false;
-	if (*rest == '\0')
-		return true;
-	return rest[0] == '_' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] == '\0';
-}
-
-static const FeedTable *
-FindTable(Relation relation, AttrNumber *attnums)
-{
-	const char *schema = get_namespace_name(RelationGetNamespace(relation));
-
-	if (schema == NULL || strcmp(schema, FEED_SCHEMA) != 0)
-		return NULL;
-	for (int i = 0; i < (int) lengthof(feed_tables); i++)
-	{
-		if (IsNameOf(RelationGetRelationName(relation), feed_tables[i].name) &&
-			ResolveColumns(&feed_tables[i], RelationGetDescr(relation), attnums))
-			return &feed_tables[i];
-	}
-	return NULL;
-}
-
-static const RelationEntry *
-GetRelationEntry(Relation relation)
-{
-	Oid relid = RelationGetRelid(relation);
-	bool found;
-	RelationEntry *entry = hash_search(relations, &relid, HASH_ENTER, &found);
-
-	if (!found || entry->generation != catalog_generation)
-	{
-		uint64 generation = catalog_generation;
-
-		entry->generation = 0; /* an error below must not leave it looking valid */
-		entry->table = FindTable(relation, entry->attnums);
-		entry->generation = generation;
-	}
-	return entry;
-}
 
 /* ---- chunks ------------------------------------------------------------- */
 
@@ -179,7 +85,7 @@ SendChunk(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, bool last)
 		.bytes = state->chunk.len - PARLEY_CHUNK_HEADER_SIZE,
 	};
 
-	if (!state->begun)
+	if (!state->begun && state->awaits)
 		AwaitVisible(txn->xid);
 	parley_put_chunk((uint8 *) state->chunk.data, &header);
 	OutputPluginPrepareWrite(ctx, last);
@@ -202,32 +108,49 @@ RequireOurWire(const char *wanted)
 								"release, then restart parley-pushd.")));
 }
 
+/* Options: "wire", which is required to decode, and "await", a boolean (visible.h). */
+static void
+ReadOptions(DecoderState *state, List *options, bool is_init)
+{
+	const char *wire = NULL;
+	ListCell *cell;
+
+	state->awaits = true;
+	foreach(cell, options)
+	{
+		DefElem *option = lfirst(cell);
+
+		if (strcmp(option->defname, PARLEY_WIRE_OPTION) == 0)
+			wire = defGetString(option);
+		else if (strcmp(option->defname, PARLEY_AWAIT_OPTION) == 0)
+			state->awaits = defGetBoolean(option);
+		else
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("unknown option \"%s\"", option->defname)));
+	}
+	if (!is_init)
+		RequireOurWire(wire);
+}
+
 static void
 Startup(LogicalDecodingContext *ctx, OutputPluginOptions *options, bool is_init)
 {
 	DecoderState *state = palloc0(sizeof(DecoderState));
-	const char *wire = NULL;
-	ListCell *cell;
 
 	options->output_type = OUTPUT_PLUGIN_BINARY_OUTPUT;
-	foreach(cell, ctx->output_plugin_options)
-	{
-		DefElem *option = lfirst(cell);
-
-		if (strcmp(option->defname, PARLEY_WIRE_OPTION) != 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("unknown option \"%s\"", option->defname)));
-		wire = defGetString(option);
-	}
-	if (!is_init)
-		RequireOurWire(wire);
-
-	InitRelations();
+	ReadOptions(state, ctx->output_plugin_options, is_init);
+	FeedRelationsInit();
 	state->scratch =
 		AllocSetContextCreate(ctx->context, "pg_parley change", ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&state->chunk);
 	ResetChunk(state);
 	ctx->output_plugin_private = state;
+}
+
+static bool
+FilterByOrigin(LogicalDecodingContext *ctx, RepOriginId origin)
+{
+	return origin == DoNotReplicateId;
 }
 
 static void
@@ -237,17 +160,20 @@ BeginTransaction(LogicalDecodingContext *ctx, ReorderBufferTXN *txn)
 
 	ResetChunk(state);
 	state->begun = false;
-	state->reaction.emoji[0] = '\0';
+	state->reaction = (PendingReaction){0};
 }
 
+/* Without a tuple every column is NULL. */
 static void
-GetChange(Change *change, const RelationEntry *entry, Relation relation, HeapTuple tuple)
+GetChange(Change *change, const FeedRelation *entry, Relation relation, HeapTuple tuple)
 {
 	TupleDesc description = RelationGetDescr(relation);
-	Datum *values = palloc(description->natts * sizeof(Datum));
+	Datum *values = palloc0(description->natts * sizeof(Datum));
 	bool *nulls = palloc(description->natts * sizeof(bool));
 
-	heap_deform_tuple(tuple, description, values, nulls);
+	memset(nulls, true, description->natts * sizeof(bool));
+	if (tuple)
+		heap_deform_tuple(tuple, description, values, nulls);
 	for (int i = 0; i < FEED_MAX_COLUMNS && entry->table->columns[i].name; i++)
 	{
 		int n = entry->attnums[i] - 1;
@@ -262,8 +188,8 @@ GetChange(Change *change, const RelationEntry *entry, Relation relation, HeapTup
 }
 
 static void
-WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
-			const ReorderBufferChange *reordered, HeapTuple tuple)
+WriteChange(DecoderState *state, const FeedRelation *entry, Relation relation,
+			const ReorderBufferChange *reordered)
 {
 	Change change = {
 		.is_update = reordered->action == REORDER_BUFFER_CHANGE_UPDATE,
@@ -274,7 +200,8 @@ WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
 	StringInfoData json;
 
 	initStringInfo(&json);
-	GetChange(&change, entry, relation, tuple);
+	GetChange(&change, entry, relation,
+			  change.is_delete ? ParleyOldTuple(reordered) : ParleyNewTuple(reordered));
 	if (entry->table->write(&change, &event, &json))
 	{
 		FeedAddEvent(&state->chunk, &event, &json);
@@ -282,20 +209,34 @@ WriteChange(DecoderState *state, const RelationEntry *entry, Relation relation,
 	}
 }
 
-/* The row that the change leaves, or the key of the one it takes away; NULL: not of interest. */
-static HeapTuple
-GetTuple(const FeedTable *table, const ReorderBufferChange *reordered)
+static bool
+IsOfInterest(const FeedRelation *entry, const ReorderBufferChange *reordered)
 {
+	if (entry->table == NULL || (entry->is_shard && reordered->origin_id != InvalidRepOriginId))
+		return false;
 	switch (reordered->action)
 	{
 		case REORDER_BUFFER_CHANGE_INSERT:
 		case REORDER_BUFFER_CHANGE_UPDATE:
-			return ParleyNewTuple(reordered);
+			return ParleyNewTuple(reordered) != NULL;
 		case REORDER_BUFFER_CHANGE_DELETE:
-			return table->deletes ? ParleyOldTuple(reordered) : NULL;
+			return entry->table->deletes;
 		default:
-			return NULL;
+			return false;
 	}
+}
+
+/*
+ * A large transaction of other tables gives nothing to send, so nothing that would answer a
+ * client or ask it whether it is there: each would take the other for dead.
+ */
+static void
+TellProgress(LogicalDecodingContext *ctx, DecoderState *state)
+{
+	if (++state->quiet_changes < PROGRESS_CHANGES)
+		return;
+	state->quiet_changes = 0;
+	ParleyTellProgress(ctx);
 }
 
 static void
@@ -303,18 +244,15 @@ DecodeChange(LogicalDecodingContext *ctx, ReorderBufferTXN *txn, Relation relati
 			 ReorderBufferChange *reordered)
 {
 	DecoderState *state = ctx->output_plugin_private;
-	const RelationEntry *entry = GetRelationEntry(relation);
-	HeapTuple tuple;
+	const FeedRelation *entry = FeedRelationOf(relation);
 	MemoryContext old;
 
-	if (entry->table == NULL)
-		return;
-	tuple = GetTuple(entry->table, reordered);
-	if (tuple == NULL)
+	TellProgress(ctx, state);
+	if (!IsOfInterest(entry, reordered))
 		return;
 
 	old = MemoryContextSwitchTo(state->scratch);
-	WriteChange(state, entry, relation, reordered, tuple);
+	WriteChange(state, entry, relation, reordered);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->scratch);
 
@@ -364,6 +302,7 @@ _PG_output_plugin_init(OutputPluginCallbacks *callbacks)
 {
 	callbacks->startup_cb = Startup;
 	callbacks->begin_cb = BeginTransaction;
+	callbacks->filter_by_origin_cb = FilterByOrigin;
 	callbacks->change_cb = DecodeChange;
 	callbacks->message_cb = DecodeMessage;
 	callbacks->commit_cb = CommitTransaction;

@@ -9,10 +9,27 @@
 #include "catalog/pg_type_d.h"
 #include "utils/builtins.h"
 
+/*
+ * The WAL outlives constraints: a NULL must not bring the server down.  So values are read by
+ * these functions and those of event_json.h alone.
+ */
 static int64
 Number(EventValue value)
 {
 	return value.isnull ? 0 : DatumGetInt64(value.value);
+}
+
+static char
+Char(EventValue value)
+{
+	return value.isnull ? '\0' : DatumGetChar(value.value);
+}
+
+/* NULL where it is NULL or was not written. */
+static const char *
+Text(EventValue value)
+{
+	return value.isnull || value.absent ? NULL : TextDatumGetCString(value.value);
 }
 
 static void
@@ -65,27 +82,47 @@ WriteDeletion(const EventValue *columns, ParleyEvent *event, StringInfo json)
 	EventJsonEnd(json);
 }
 
-/* False if no reaction of this message is pending: then only its summary was written. */
+static bool
+IsReactionTo(const PendingReaction *reaction, const ParleyEvent *event)
+{
+	return reaction->emoji[0] != '\0' && reaction->conversation_id == event->conversation_id &&
+		   reaction->seq == event->number;
+}
+
+static void
+WriteReaction(const EventValue *columns, PendingReaction *reaction, ParleyEvent *event,
+			  StringInfo json)
+{
+	EventValue user = {.value = Int64GetDatum(reaction->account_id)};
+
+	event->kind = PARLEY_EVENT_REACTION;
+	event->account_id = reaction->account_id;
+	EventJsonBegin(json, "reaction");
+	EventJsonInt(json, "conversation_id", columns[MESSAGE_CONVERSATION_ID]);
+	EventJsonInt(json, "seq", columns[MESSAGE_SEQ]);
+	EventJsonInt(json, "user_id", user);
+	EventJsonString(json, "emoji", reaction->emoji);
+	EventJsonRaw(json, "added", reaction->added ? "true" : "false");
+	EventJsonInt(json, "ver", columns[MESSAGE_VER]);
+	EventJsonEnd(json);
+	reaction->emoji[0] = '\0';
+}
+
+/* False if no reaction to this message is pending: then only its summary was written. */
 static bool
 WritePendingReaction(const Change *change, ParleyEvent *event, StringInfo json)
 {
 	PendingReaction *reaction = change->reaction;
-	EventValue user = {.value = Int64GetDatum(reaction->account_id)};
 
-	if (reaction->emoji[0] == '\0' || reaction->conversation_id != event->conversation_id ||
-		reaction->seq != event->number)
+	if (IsReactionTo(reaction, event))
+		WriteReaction(change->columns, reaction, event, json);
+	else if (reaction->is_unnamed)
+	{
+		WriteUpdate(change->columns, event, json);
+		reaction->is_unnamed = false;
+	}
+	else
 		return false;
-	event->kind = PARLEY_EVENT_REACTION;
-	event->account_id = reaction->account_id;
-	EventJsonBegin(json, "reaction");
-	EventJsonInt(json, "conversation_id", change->columns[MESSAGE_CONVERSATION_ID]);
-	EventJsonInt(json, "seq", change->columns[MESSAGE_SEQ]);
-	EventJsonInt(json, "user_id", user);
-	EventJsonString(json, "emoji", reaction->emoji);
-	EventJsonRaw(json, "added", reaction->added ? "true" : "false");
-	EventJsonInt(json, "ver", change->columns[MESSAGE_VER]);
-	EventJsonEnd(json);
-	reaction->emoji[0] = '\0';
 	return true;
 }
 
@@ -93,8 +130,7 @@ static bool
 WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 {
 	const EventValue *columns = change->columns;
-	EventValue last_change = columns[MESSAGE_CHANGED];
-	char changed = last_change.isnull ? '\0' : DatumGetChar(last_change.value);
+	char changed = Char(columns[MESSAGE_CHANGED]);
 
 	event->conversation_id = Number(columns[MESSAGE_CONVERSATION_ID]);
 	event->account_id = Number(columns[MESSAGE_SENDER_ID]);
@@ -123,19 +159,28 @@ WriteMessage(const Change *change, ParleyEvent *event, StringInfo json)
 	}
 }
 
-/* No event yet: the message's row follows. */
+/*
+ * No event yet: the message's row follows.  Of a row that was taken away the WAL has only the
+ * table's replica identity, which an owner may have changed.
+ */
 static bool
 NoteReaction(const Change *change, ParleyEvent *event, StringInfo json)
 {
 	const EventValue *columns = change->columns;
 	PendingReaction *reaction = change->reaction;
+	const char *emoji = Text(columns[REACTION_EMOJI]);
 
+	if (emoji == NULL || columns[REACTION_CONVERSATION_ID].isnull || columns[REACTION_SEQ].isnull ||
+		columns[REACTION_ACCOUNT_ID].isnull)
+	{
+		reaction->is_unnamed = true;
+		return false;
+	}
 	reaction->conversation_id = Number(columns[REACTION_CONVERSATION_ID]);
 	reaction->seq = Number(columns[REACTION_SEQ]);
 	reaction->account_id = Number(columns[REACTION_ACCOUNT_ID]);
 	reaction->added = !change->is_delete;
-	strlcpy(reaction->emoji, TextDatumGetCString(columns[REACTION_EMOJI].value),
-			sizeof(reaction->emoji));
+	strlcpy(reaction->emoji, emoji, sizeof(reaction->emoji));
 	return false;
 }
 
@@ -168,12 +213,11 @@ WriteDelivery(const EventValue *columns, ParleyEvent *event, StringInfo json)
 static void
 WriteMembership(const EventValue *columns, ParleyEvent *event, StringInfo json)
 {
-	EventValue state = columns[MEMBER_STATE];
+	const char *state = Text(columns[MEMBER_STATE]);
 
 	event->kind = PARLEY_EVENT_MEMBER;
 	event->number = event->ver = Number(columns[MEMBER_VER]);
-	/* The WAL outlives constraints: a NULL must not bring the server down. */
-	if (!state.isnull && strcmp(TextDatumGetCString(state.value), "joined") == 0)
+	if (state && strcmp(state, "joined") == 0)
 		event->flags |= PARLEY_EVENT_FLAG_ACTIVE;
 	EventJsonBegin(json, "member");
 	EventJsonInt(json, "conversation_id", columns[MEMBER_CONVERSATION_ID]);
@@ -193,7 +237,7 @@ WriteMember(const Change *change, ParleyEvent *event, StringInfo json)
 
 	event->conversation_id = Number(columns[MEMBER_CONVERSATION_ID]);
 	event->account_id = Number(columns[MEMBER_ACCOUNT_ID]);
-	switch (DatumGetChar(columns[MEMBER_CHANGED].value))
+	switch (Char(columns[MEMBER_CHANGED]))
 	{
 		case CHANGED_READING:
 			WriteReading(columns, event, json);

@@ -29,14 +29,15 @@ typedef struct PendingReaction
 	int64 seq;
 	int64 account_id;
 	bool added;
-	char emoji[EMOJI_MAX + 1]; /* empty: none is pending */
+	bool is_unnamed;		   /* the WAL did not say which: its message is sent whole */
+	char emoji[EMOJI_MAX + 1]; /* empty: none is pending, or it is unnamed */
 } PendingReaction;
 
 /* One changed row: its feed columns in the order that the feed table states. */
 typedef struct Change
 {
 	bool is_update;
-	bool is_delete; /* then all but the primary key is NULL */
+	bool is_delete; /* then all but the table's replica identity is NULL */
 	EventValue columns[FEED_MAX_COLUMNS];
 	PendingReaction *reaction;
 } Change;

@@ -29,6 +29,7 @@
 #define PARLEY_WIRE_VERSION 2
 #define PARLEY_PLUGIN_NAME "pg_parley"
 #define PARLEY_WIRE_OPTION "wire"
+#define PARLEY_AWAIT_OPTION "await" /* boolean; off: send what others may not see yet */
 
 /* NOTIFY here, without a payload: something was committed (setting pg_parley.notify). */
 #define PARLEY_WAKE_CHANNEL "pg_parley_wake"

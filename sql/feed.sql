@@ -10,40 +10,7 @@ SELECT current_setting('wal_level') = 'logical'
 \q
 \endif
 
-SELECT count(*) FROM pg_create_logical_replication_slot('pg_parley_feed_test', 'pg_parley', true);
-
--- The events of the slot, a row each: the header's fields, then the JSON.
-CREATE FUNCTION pg_temp.number(data bytea, at int, bytes int) RETURNS bigint
-LANGUAGE sql AS $$
-	SELECT sum(get_byte(data, at + i)::bigint << (8 * (bytes - 1 - i)))::bigint FROM generate_series(0, bytes - 1) i
-$$;
-CREATE FUNCTION pg_temp.events(OUT transaction bigint, OUT kind text, OUT flags int, OUT conversation bigint,
-							   OUT account bigint, OUT number bigint, OUT json text) RETURNS SETOF record
-LANGUAGE plpgsql AS $$
-DECLARE
-	chunk bytea;
-	at int;
-	bytes int;
-BEGIN
-	FOR transaction, chunk IN
-		SELECT dense_rank() OVER (ORDER BY xid::text::bigint), data FROM pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '2')
-	LOOP
-		at := 24;
-		WHILE at < length(chunk) LOOP
-			kind := chr(get_byte(chunk, at));
-			flags := get_byte(chunk, at + 1);
-			bytes := pg_temp.number(chunk, at + 4, 4);
-			conversation := pg_temp.number(chunk, at + 8, 8);
-			account := pg_temp.number(chunk, at + 16, 8);
-			number := pg_temp.number(chunk, at + 24, 8);
-			json := regexp_replace(convert_from(substr(chunk, at + 41, bytes), 'UTF8'), '"created_at":"[^"]*"', '"created_at":"(time)"');
-			ASSERT pg_temp.number(chunk, at + 32, 8) = coalesce((nullif(json, '')::json ->> 'ver')::bigint, 0), json;
-			RETURN NEXT;
-			at := at + 40 + bytes;
-		END LOOP;
-	END LOOP;
-END
-$$;
+\i sql/include/feed.psql
 
 -- a group, messages, reading
 BEGIN;
@@ -106,17 +73,15 @@ CREATE TABLE chat.message_draft (LIKE chat.message);
 INSERT INTO chat.message_draft SELECT * FROM chat.message;
 SELECT * FROM pg_temp.events();
 
--- but a shard of one of ours is
-CREATE TABLE chat.message_102010 (LIKE chat.message);
-INSERT INTO chat.message_102010 SELECT * FROM chat.message WHERE seq = 2;
-SELECT kind, number FROM pg_temp.events();
-
--- a row that our constraints rule out, where somebody dropped them, is no member's
-CREATE TABLE chat.member_102011 (LIKE chat.member INCLUDING DEFAULTS);
-ALTER TABLE chat.member_102011 ALTER state DROP NOT NULL, ALTER changed DROP NOT NULL;
-INSERT INTO chat.member_102011 (conversation_id, account_id, role, state, ver, changed)
-	VALUES (1, 1, 'member', NULL, 9, NULL);
-SELECT kind, flags, number FROM pg_temp.events();
+-- nor are copies of ours, whatever they are called; and what was taken back is not sent again
+CREATE TABLE chat.message_20261201 AS TABLE chat.message;
+CREATE TABLE chat.message_102010 (LIKE chat.message INCLUDING ALL);
+INSERT INTO chat.message_102010 SELECT * FROM chat.message;
+CREATE TABLE elsewhere.message_parts (LIKE chat.message) PARTITION BY LIST (conversation_id);
+CREATE TABLE chat.message_1 PARTITION OF elsewhere.message_parts DEFAULT;
+INSERT INTO elsewhere.message_parts SELECT * FROM chat.message;
+CREATE MATERIALIZED VIEW chat.message_2 AS TABLE chat.message;
+SELECT * FROM pg_temp.events();
 
 -- a large transaction comes in several chunks, whole and in order
 SELECT count(*) FROM chat.send_batch(
@@ -160,11 +125,14 @@ SELECT kind, number, regexp_replace(json, '"(edited_at|created_at|conversation_i
 SELECT * FROM chat.purge(now(), 1000, :old - 1);
 SELECT kind, number, json FROM pg_temp.events();
 
--- only this wire version, only this option
+-- only this wire version, only these options
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL)$$);
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '0')$$);
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'speed', '9')$$);
+SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '2', 'await', 'never')$$);
+SELECT count(*) FROM pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL, 'wire', '2', 'await', 'off');
 
 SELECT pg_drop_replication_slot('pg_parley_feed_test');
 DROP SCHEMA elsewhere CASCADE;
-DROP TABLE chat.message_draft, chat.message_102010, chat.member_102011;
+DROP TABLE chat.message_draft, chat.message_20261201, chat.message_102010;
+DROP MATERIALIZED VIEW chat.message_2;

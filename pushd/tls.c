@@ -119,8 +119,10 @@ load_files(SSL_CTX *context, const TlsSettings *settings, Buffer *why)
 static SSL_CTX *
 make_context(const TlsSettings *settings, Buffer *why)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *context;
 
+	ERR_clear_error(); /* so that complain() finds what is ours */
+	context = SSL_CTX_new(TLS_server_method());
 	if (!context)
 	{
 		(void) complain(why, "OpenSSL", "does not start");
@@ -201,6 +203,18 @@ typedef enum Flow
 	FLOW_BROKEN
 } Flow;
 
+/*
+ * The SSL for a call whose result SSL_get_error() is to judge.  That looks at the error queue of
+ * the thread, too, where libpq, or an SSL of another client, may have left an entry; so it is
+ * empty before each call (SSL_get_error(3)).
+ */
+static SSL *
+fresh_ssl(const Pipe *pipe)
+{
+	ERR_clear_error();
+	return pipe->ssl;
+}
+
 static Flow
 judge_ssl(Pipe *pipe, int result, bool reading)
 {
@@ -237,7 +251,7 @@ send_outer(Pipe *pipe, const uint8_t *bytes, size_t length, size_t *sent)
 	*sent = 0;
 	while (*sent < length)
 	{
-		int got = SSL_write(pipe->ssl, bytes + *sent, (int) (length - *sent));
+		int got = SSL_write(fresh_ssl(pipe), bytes + *sent, (int) (length - *sent));
 
 		if (got <= 0)
 			return judge_ssl(pipe, got, false);
@@ -262,7 +276,7 @@ receive_inner(Pipe *pipe, size_t *length)
 static Flow
 receive_outer(Pipe *pipe, size_t *length)
 {
-	int got = SSL_read(pipe->ssl, scratch, sizeof(scratch));
+	int got = SSL_read(fresh_ssl(pipe), scratch, sizeof(scratch));
 
 	*length = got > 0 ? (size_t) got : 0;
 	pipe->reading_wants_write = false;
@@ -314,7 +328,7 @@ pass_ends_on(Pipe *pipe)
 	if (!pipe->inner.ended || pipe->outer.unsent.length > 0 || pipe->farewell)
 		return;
 	pipe->farewell = true;
-	(void) SSL_shutdown(pipe->ssl);
+	(void) SSL_shutdown(fresh_ssl(pipe));
 	ERR_clear_error();
 	(void) shutdown(pipe->outer.fd, SHUT_WR);
 	timer_arm(pipe->tls->wheel, &pipe->deadline, LINGER_TIMEOUT_MS);
@@ -450,7 +464,7 @@ connect_inner(Pipe *pipe)
 static void
 shake_hands(Pipe *pipe)
 {
-	int result = SSL_accept(pipe->ssl);
+	int result = SSL_accept(fresh_ssl(pipe));
 	int error = SSL_get_error(pipe->ssl, result);
 
 	if (result == 1)

@@ -21,7 +21,9 @@ typedef struct Frame
 	const Frames *frames;
 	Session *session;
 	const json_t *json;
-	const char *id; /* or NULL */
+	const char *id;	  /* or NULL */
+	const char *text; /* as it came */
+	size_t length;
 } Frame;
 
 typedef struct FrameType
@@ -273,6 +275,8 @@ static const FrameType frame_types[] = {
 	{"sync", false, handle_sync},
 };
 
+static void take(const void *arg, Session *session, const char *text, size_t length);
+
 static const FrameType *
 find_type(const char *name)
 {
@@ -280,6 +284,16 @@ find_type(const char *name)
 		if (strcmp(frame_types[i].name, name) == 0)
 			return &frame_types[i];
 	return NULL;
+}
+
+/* Not yet live: what comes behind a token waits for the answer to it. */
+static void
+take_later(const Frame *frame, bool is_call)
+{
+	if (session_state(frame->session) == SESSION_OPEN)
+		refuse(frame, PROBLEM_UNAUTHENTICATED, "Send an auth frame first");
+	else
+		session_defer(frame->session, frame->text, frame->length, is_call, take, frame->frames);
 }
 
 static void
@@ -294,7 +308,7 @@ dispatch(const Frame *frame)
 	if (!row)
 		refuse(frame, PROBLEM_UNKNOWN_TYPE, problem_get(PROBLEM_UNKNOWN_TYPE)->title);
 	else if (row->needs_login && session_state(frame->session) != SESSION_LIVE)
-		refuse(frame, PROBLEM_UNAUTHENTICATED, "Send an auth frame and wait for welcome");
+		take_later(frame, row->handle == handle_call);
 	else
 		row->handle(frame);
 }
@@ -335,18 +349,25 @@ parse(const Frame *frame, const char *text, size_t length)
 	return NULL;
 }
 
-void
-frames_receive(const Frames *frames, Session *session, const char *text, size_t length)
+/* `arg` is the Frames. */
+static void
+take(const void *arg, Session *session, const char *text, size_t length)
 {
-	Frame frame = {.frames = frames, .session = session};
-	json_t *json;
+	const Frames *frames = arg;
+	Frame frame = {.frames = frames, .session = session, .text = text, .length = length};
+	json_t *json = parse(&frame, text, length);
 
-	metric_add(METRIC_FRAMES_RECEIVED, 1);
-	json = parse(&frame, text, length);
 	frame.json = json;
 	if (session_state(session) == SESSION_LIVE)
 		presence_active(frames->presence, session_account_id(session));
 	if (json && read_id(&frame))
 		dispatch(&frame);
 	json_decref(json);
+}
+
+void
+frames_receive(const Frames *frames, Session *session, const char *text, size_t length)
+{
+	metric_add(METRIC_FRAMES_RECEIVED, 1);
+	take(frames, session, text, length);
 }

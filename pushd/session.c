@@ -8,16 +8,29 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "eventlist.h"
 #include "log.h"
 #include "metrics.h"
 #include "notice.h"
 
-#define CLOSE_TIMEOUT_MS 5000 /* for the outbox and the close frame to go out */
-#define REQUESTS_MAX 256	  /* of one client under way: stop reading */
-#define REQUESTS_RESUME 128	  /* and go on */
-#define CALL_REQUESTS 32	  /* a call, whose answer may be large, counts as so many */
+#define CLOSE_TIMEOUT_MS 5000  /* for the outbox and the close frame to go out */
+#define REQUESTS_MAX 256	   /* of one client under way: stop reading */
+#define REQUESTS_RESUME 128	   /* and go on */
+#define CALL_REQUESTS 32	   /* a call, whose answer may be large, counts as so many */
+#define EARLY_REQUEST_BYTES 64 /* of a frame that waits for the login count as a request */
+
+/* A frame that waits for the login. */
+typedef struct Early
+{
+	ListNode node;
+	SessionTake take;
+	const void *arg;
+	int requests; /* that it counts as */
+	size_t length;
+	char text[];
+} Early;
 
 struct Session
 {
@@ -37,6 +50,7 @@ struct Session
 	bool noticed; /* that its token ends soon */
 	int64_t expires_at_ms;
 	int requests;
+	ListNode early; /* Early.node, in the order in which they came */
 
 	TimerEntry deadline;  /* of the state: auth, token, close */
 	TimerEntry heartbeat; /* while LIVE */
@@ -46,6 +60,104 @@ struct Session
 	EventList answers;	 /* large ones of calls, until nothing else is on its way out */
 	SessionGuard *guard; /* or NULL */
 };
+
+/* ---- requests ----------------------------------------------------------- */
+
+static void
+requests_add(Session *session, int count)
+{
+	session_ref(session);
+	session->requests += count;
+	if (session->requests < REQUESTS_MAX || !session->reading || !session->outlet.socket)
+		return;
+	session->reading = false;
+	session->outlet.transport->set_reading(session->outlet.socket, false);
+}
+
+static void
+requests_remove(Session *session, int count)
+{
+	session->requests -= count;
+	if (session->requests <= REQUESTS_RESUME && !session->reading && session->outlet.socket)
+	{
+		session->reading = true;
+		session->outlet.transport->set_reading(session->outlet.socket, true);
+	}
+	session_unref(session);
+}
+
+void
+session_request_begin(Session *session)
+{
+	requests_add(session, 1);
+}
+
+void
+session_request_end(Session *session)
+{
+	requests_remove(session, 1);
+}
+
+void
+session_call_begin(Session *session)
+{
+	requests_add(session, CALL_REQUESTS);
+}
+
+void
+session_call_end(Session *session)
+{
+	requests_remove(session, CALL_REQUESTS);
+}
+
+/* ---- frames ahead of the welcome ---------------------------------------- */
+
+void
+session_defer(Session *session, const char *text, size_t length, bool is_call, SessionTake take,
+			  const void *arg)
+{
+	Early *early;
+
+	if (session->state >= SESSION_CLOSING)
+		return;
+	early = xcalloc(1, sizeof(Early) + length + 1);
+	early->take = take;
+	early->arg = arg;
+	early->requests = (is_call ? CALL_REQUESTS : 1) + (int) (length / EARLY_REQUEST_BYTES);
+	early->length = length;
+	memcpy(early->text, text, length);
+	list_init(&early->node);
+	list_push_back(&session->early, &early->node);
+	requests_add(session, early->requests);
+}
+
+static void
+early_free(Session *session, Early *early)
+{
+	int requests = early->requests;
+
+	list_remove(&early->node);
+	free(early);
+	requests_remove(session, requests);
+}
+
+/* Each counts until its own request has begun. */
+static void
+take_early(Session *session)
+{
+	ListNode *node;
+
+	session_ref(session);
+	while (session->state == SESSION_LIVE && (node = list_first(&session->early)))
+	{
+		Early *early = list_entry(node, Early, node);
+
+		list_remove(&early->node);
+		early->take(early->arg, session, early->text, early->length);
+		early_free(session, early);
+	}
+	session_unref(session);
+}
 
 /* ---- states ------------------------------------------------------------- */
 
@@ -70,10 +182,20 @@ forget_answers(Session *session)
 }
 
 static void
+forget_early(Session *session)
+{
+	ListNode *node;
+
+	while ((node = list_first(&session->early)))
+		early_free(session, list_entry(node, Early, node));
+}
+
+static void
 enter_closing(Session *session)
 {
 	dismiss_guard(session);
 	forget_answers(session);
+	forget_early(session);
 	timer_cancel(&session->heartbeat);
 	login_forget(&session->login);
 	timer_arm(session->host->options.wheel, &session->deadline, CLOSE_TIMEOUT_MS);
@@ -85,6 +207,7 @@ enter_closed(Session *session)
 {
 	dismiss_guard(session);
 	forget_answers(session);
+	forget_early(session);
 	timer_cancel(&session->heartbeat);
 	timer_cancel(&session->deadline);
 	login_forget(&session->login);
@@ -409,6 +532,8 @@ on_granted(Login *login, const LoginGrant *grant)
 	login_forget(login);
 	if (is_first && session->guard)
 		session->guard->welcomed(session->guard);
+	if (is_first)
+		take_early(session);
 }
 
 /* Asks as soon as the feed streams. */
@@ -486,55 +611,6 @@ on_end(HubConnection *connection, HubEnd why)
 	session_close(container_of(connection, Session, connection), session_close_of_end(why));
 }
 
-/* ---- requests ----------------------------------------------------------- */
-
-static void
-requests_add(Session *session, int count)
-{
-	session_ref(session);
-	session->requests += count;
-	if (session->requests < REQUESTS_MAX || !session->reading || !session->outlet.socket)
-		return;
-	session->reading = false;
-	session->outlet.transport->set_reading(session->outlet.socket, false);
-}
-
-static void
-requests_remove(Session *session, int count)
-{
-	session->requests -= count;
-	if (session->requests <= REQUESTS_RESUME && !session->reading && session->outlet.socket)
-	{
-		session->reading = true;
-		session->outlet.transport->set_reading(session->outlet.socket, true);
-	}
-	session_unref(session);
-}
-
-void
-session_request_begin(Session *session)
-{
-	requests_add(session, 1);
-}
-
-void
-session_request_end(Session *session)
-{
-	requests_remove(session, 1);
-}
-
-void
-session_call_begin(Session *session)
-{
-	requests_add(session, CALL_REQUESTS);
-}
-
-void
-session_call_end(Session *session)
-{
-	requests_remove(session, CALL_REQUESTS);
-}
-
 /* ---- leaving ------------------------------------------------------------ */
 
 void
@@ -572,6 +648,7 @@ session_open(SessionHost *host, const SessionTransport *transport, void *socket,
 	login_init(&session->login, &host->login, &session->connection, scope, session->id);
 	timer_init(&session->deadline, on_deadline);
 	timer_init(&session->heartbeat, on_heartbeat);
+	list_init(&session->early);
 	list_init(&session->node);
 	list_push_back(&host->sessions, &session->node);
 	host->count++;

@@ -149,6 +149,17 @@ void session_queue(Session *session, Event *event);
 bool session_has_room(const Session *session);
 
 /*
+ * A frame that came behind a token, but ahead of the answer to it: `take` gets it, in order,
+ * right behind the `welcome`; if the login fails it is dropped.  It counts as a request (or as a
+ * call) and by its length, so a client that says too much too early is not read meanwhile.
+ * `text` is copied; `take` and `arg` are the same for all frames of a session.
+ */
+typedef void (*SessionTake)(const void *arg, Session *session, const char *text, size_t length);
+
+void session_defer(Session *session, const char *text, size_t length, bool is_call,
+				   SessionTake take, const void *arg);
+
+/*
  * Who takes part in a session for a time (catchup.c) sees the events of the hub before they
  * are sent.  There is one at most.  `take` must not call the hub.
  */

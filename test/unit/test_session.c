@@ -5,6 +5,8 @@
  */
 #include "sessions.h"
 
+#include <stdlib.h>
+
 #include "tap.h"
 
 #define OUTBOX_BYTES 100
@@ -309,6 +311,69 @@ test_calls(void)
 }
 
 static void
+take_never(const void *arg, Session *session, const char *text, size_t length)
+{
+	(void) arg;
+	(void) session;
+	(void) text;
+	(void) length;
+	ok(false, "nothing is taken without a login");
+}
+
+/* How many frames of that length may wait for a login, until the client is not read. */
+static int
+fill_with_early(Session *session, const Socket *socket, size_t length, bool is_call)
+{
+	char *text = xcalloc(1, length);
+	int count = 0;
+
+	while (socket->reading && count < 10000)
+	{
+		session_defer(session, text, length, is_call, take_never, NULL);
+		count++;
+	}
+	free(text);
+	return count;
+}
+
+/* A login that fails drops them; what they counted as is given back. */
+static void
+test_early(void)
+{
+	static const struct
+	{
+		size_t length;
+		bool is_call;
+		int count;
+		const char *name;
+	} rows[] = {
+		{10, false, 256, "as many frames as requests may be under way wait for a login"},
+		{10, true, 8, "as many calls as may be"},
+		{640, false, 24, "fewer of them where they are long"},
+		{65536, false, 1, "and one that is as long as can be"},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		Socket socket = {.reading = true};
+		Session *session = sessions_open(sessions, &transport, &socket, 0);
+
+		session_authenticate(session, &token, NULL);
+		is_number(fill_with_early(session, &socket, rows[i].length, rows[i].is_call), rows[i].count,
+				  rows[i].name);
+		if (i % 2 == 0)
+			session_close(session, SESSION_CLOSE_UNAUTHENTICATED);
+		if (i % 2 == 0)
+			ok(socket.reading, "the client is read again when the login has failed");
+		else
+			ok(!socket.reading, "the client is not read until the login is decided");
+		session_defer(session, "{}", 2, false, take_never, NULL);
+		session_closed(session);
+	}
+	is_number((int64_t) sessions_count(sessions), 0, "nothing holds them");
+}
+
+static void
 test_broken(void)
 {
 	Socket socket = {.broken = true};
@@ -346,6 +411,7 @@ main(void)
 	test_deadlines();
 	test_requests();
 	test_calls();
+	test_early();
 	test_broken();
 	sessions_free(sessions);
 	hub_free(hub);

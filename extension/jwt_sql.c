@@ -213,30 +213,46 @@ HeaderFits(Datum header, const CryptoAlgorithm *algorithm)
 	return strcmp(TextDatumGetCString(value), CryptoAlgorithmName(algorithm)) == 0;
 }
 
-/* A time that is no number does not limit anything: so does pgjwt. */
-static double
-TimeClaim(Datum payload, const char *name, double otherwise)
+/*
+ * The time in a claim, in seconds since 1970; `otherwise` where the payload has no such
+ * claim.  A claim that is there is a finite number (RFC 7519, 2: NumericDate), or as in
+ * pgjwt a string that spells one: of another value nobody can say what it limits.
+ */
+static bool
+TimeClaim(Datum payload, const char *name, double otherwise, double *seconds)
 {
 	Datum value;
-	double seconds;
 
-	if (JsonGet(json_object_field_text, payload, name, &value) &&
-		ParleyTryFloat8(TextDatumGetCString(value), &seconds))
-		return seconds;
-	return otherwise;
+	*seconds = otherwise;
+	if (!JsonGet(json_object_field, payload, name, &value))
+		return true;
+	return JsonGet(json_object_field_text, payload, name, &value) &&
+		   ParleyTryFloat8(TextDatumGetCString(value), seconds) && isfinite(*seconds);
+}
+
+/* A set of claims is an object: in another value claims would be overlooked (RFC 7519, 7.2). */
+static bool
+IsObject(Datum json)
+{
+	return strcmp(TextDatumGetCString(DirectFunctionCall1(json_typeof, json)), "object") == 0;
 }
 
 /*
- * nbf <= now < exp; not for a NaN.  One division of whole microseconds rounds as
- * reading the same time from a text does: equal times compare equal.
+ * nbf <= now < exp.  One division of whole microseconds rounds as reading the same time
+ * from a text does: equal times compare equal.
  */
 static bool
 InForce(Datum payload)
 {
 	TimestampTz start = GetCurrentTransactionStartTimestamp();
 	double now = (double) (start + EPOCH_OFFSET_US) / USECS_PER_SEC;
+	double not_before;
+	double expires;
+	double issued;
 
-	return TimeClaim(payload, "nbf", -INFINITY) <= now && now < TimeClaim(payload, "exp", INFINITY);
+	return IsObject(payload) && TimeClaim(payload, "nbf", -INFINITY, &not_before) &&
+		   TimeClaim(payload, "exp", INFINITY, &expires) && TimeClaim(payload, "iat", 0, &issued) &&
+		   not_before <= now && now < expires;
 }
 
 static void

@@ -3,8 +3,10 @@
 --   verify: a token whose header names another algorithm, or has "crit", is not
 --     valid; a NULL token or secret gives valid = false, not NULL; more or fewer
 --     than three parts raise 22023; padding, white space and stray bits in
---     base64url raise 22023 (in the signature: not valid); nbf after exp and a NaN
---     are not valid where pgjwt raises an error.
+--     base64url raise 22023 (in the signature: not valid); nbf after exp is not
+--     valid where pgjwt raises an error; a payload that is not an object, and an
+--     nbf, exp or iat that is not a number (null, a list, a text, infinite), are not
+--     valid where pgjwt takes the token to have no limit.
 --   url_decode: stray bits after the last byte raise 22023.
 --   algorithms: EdDSA, ES256 and RS256 as well, with keys in PEM, for EdDSA also
 --     in base64url.

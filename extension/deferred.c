@@ -82,7 +82,7 @@ KeepArray(int i, int column)
 	if (isnull)
 		return NULL;
 	array = DatumGetArrayTypeP(value);
-	return memcpy(SPI_palloc(VARSIZE(array)), array, VARSIZE(array));
+	return memcpy(SpiKeepAlloc(VARSIZE(array)), array, VARSIZE(array));
 }
 
 /* Of the row `i` that was found, in the caller's memory. */
@@ -111,7 +111,7 @@ TakeDeferred(int *count)
 	SpiBegin();
 	*count = (int) SpiRun(&take_deferred, SpiNoArgs);
 	if (*count > 0)
-		sends = SPI_palloc(*count * sizeof(Send));
+		sends = SpiKeepAlloc(*count * sizeof(Send));
 	for (int i = 0; i < *count; i++)
 		sends[i] = KeepSend(i);
 	SpiEnd();

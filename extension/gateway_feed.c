@@ -774,7 +774,7 @@ chat_gateway_feed(PG_FUNCTION_ARGS)
 	}
 	else
 		result = ResultRow(fcinfo, values, nulls);
-	result = SPI_datumTransfer(result, false, -1);
+	result = SpiKeepRow(result);
 	SpiEnd();
 	PG_RETURN_DATUM(result);
 }

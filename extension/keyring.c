@@ -63,7 +63,7 @@ static SpiQuery insert_key = {
 static const JwtKey *
 KeepKey(void)
 {
-	JwtKey *key = SPI_palloc(sizeof(JwtKey));
+	JwtKey *key = SpiKeepAlloc(sizeof(JwtKey));
 	bool isnull;
 	Datum public_key;
 

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/rel.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "argument.h"
@@ -144,7 +145,7 @@ chat_stamp_profile(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("chat.stamp_profile() is a trigger")));
 	description = RelationGetDescr(trigger->tg_relation);
-	column = SPI_fnumber(description, "profile_changed_at");
+	column = get_attnum(RelationGetRelid(trigger->tg_relation), "profile_changed_at");
 	if (column <= 0 || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR,

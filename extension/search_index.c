@@ -216,17 +216,6 @@ static SpiQuery forget_message = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
-static NullableDatum
-GetColumn(TriggerData *trigger, const char *name)
-{
-	TupleDesc description = RelationGetDescr(trigger->tg_relation);
-	NullableDatum column;
-
-	column.value = SPI_getbinval(trigger->tg_trigtuple, description, SPI_fnumber(description, name),
-								 &column.isnull);
-	return column;
-}
-
 /*
  * Only what is in the index now.  A job that runs at the same moment may put the old words
  * back, but they don't count (search.c), and its next run takes them out.
@@ -241,7 +230,7 @@ chat_forget_words(PG_FUNCTION_ARGS)
 						errmsg("forget_words() is a trigger")));
 	SpiBegin();
 	SpiRun(&forget_message,
-		   SpiArgs(GetColumn(trigger, "conversation_id"), GetColumn(trigger, "seq")));
+		   SpiArgs(SpiTriggerColumn(trigger, "conversation_id"), SpiTriggerColumn(trigger, "seq")));
 	SpiEnd();
 	return PointerGetDatum(NULL);
 }

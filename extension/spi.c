@@ -16,6 +16,7 @@
 
 #include "spi.h"
 
+#include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
@@ -112,32 +113,38 @@ SetForPlanning(const char *name)
 }
 
 /*
- * For what is planned before EndPlanning(); an error ends it too.  Where a small table
- * has no index that helps, it is scanned after all, at the price of a scan that is
- * out of the question: enough to have a statement of a millisecond compiled.
+ * Makes the plan that the execution will find in the cache.  The settings hold meanwhile only:
+ * what the execution runs of other people's (triggers, policies, functions) sees and is planned
+ * with the session's own.  An error ends them, too.
+ *
+ * Where a small table has no index that helps, it is scanned after all, at the price of a scan
+ * that is out of the question: enough to have a statement of a millisecond compiled.  So no JIT.
  */
-static int
-BeginPlanning(void)
+static void
+MakePlan(SpiQuery *query)
 {
+	SPIPlanPtr plan = PlanOf(query);
 	int level = NewGUCNestLevel();
+	CachedPlan *made;
 
 	SetForPlanning("enable_seqscan");
 	SetForPlanning("jit");
-	return level;
-}
-
-static void
-EndPlanning(int level)
-{
+	made = SPI_plan_get_cached_plan(plan);
+	if (made)
+		ReleaseCachedPlan(made, CurrentResourceOwner);
 	AtEOXact_GUC(true, level);
 }
 
+/* NULL where there are none, as SPI_execute() has it: hooks tell by that. */
 static ParamListInfo
 ParamsOf(const SpiQuery *query, const NullableDatum *args)
 {
 	int count = ArgCount(query);
-	ParamListInfo params = makeParamList(count);
+	ParamListInfo params;
 
+	if (count == 0)
+		return NULL;
+	params = makeParamList(count);
 	for (int i = 0; i < count; i++)
 	{
 		params->params[i].value = args[i].value;
@@ -152,9 +159,10 @@ static void
 Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
-	int planning = !query->by_value && IsUnplanned(query) ? BeginPlanning() : 0;
 	int result;
 
+	if (!query->by_value && IsUnplanned(query))
+		MakePlan(query);
 	options.params = ParamsOf(query, args);
 	options.read_only = query->read_only;
 	options.dest = dest;
@@ -163,8 +171,6 @@ Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run \"%s\": %s", query->sql, SPI_result_code_string(result))));
-	if (planning)
-		EndPlanning(planning);
 }
 
 uint64
@@ -224,17 +230,18 @@ SpiGetText(uint64 row, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
+void *
+SpiKeepAlloc(Size size)
+{
+	return SPI_palloc(size);
+}
+
 char *
 SpiKeepText(uint64 row, int column)
 {
 	char *text = SpiGetText(row, column);
-	char *kept;
 
-	if (text == NULL)
-		return NULL;
-	kept = SPI_palloc(strlen(text) + 1);
-	strcpy(kept, text);
-	return kept;
+	return text ? strcpy(SPI_palloc(strlen(text) + 1), text) : NULL;
 }
 
 Datum
@@ -248,6 +255,27 @@ SpiKeepDatum(uint64 row, int column, bool *isnull)
 		return (Datum) 0;
 	get_typlenbyval(SPI_gettypeid(SPI_tuptable->tupdesc, column), &typlen, &typbyval);
 	return SPI_datumTransfer(value, typbyval, typlen);
+}
+
+Datum
+SpiKeepRow(Datum row)
+{
+	return SPI_datumTransfer(row, false, -1);
+}
+
+NullableDatum
+SpiTriggerColumn(const TriggerData *trigger, const char *name)
+{
+	TupleDesc description = RelationGetDescr(trigger->tg_relation);
+	NullableDatum column;
+
+	column.value = SPI_getbinval(trigger->tg_trigtuple, description, SPI_fnumber(description, name),
+								 &column.isnull);
+	if (SPI_result == SPI_ERROR_NOATTRIBUTE)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg("table \"%s\" has no column \"%s\"",
+							   RelationGetRelationName(trigger->tg_relation), name)));
+	return column;
 }
 
 /* The columns are those of the execution: the types before it may have been dropped since. */

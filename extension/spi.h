@@ -26,7 +26,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
-#include "executor/spi.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -37,9 +37,9 @@ typedef struct SpiQuery
 {
 	const char *sql;
 	Oid argtypes[SPI_QUERY_MAX_ARGS]; /* ends at the first 0 */
-	bool by_value;	 /* plan for each set of arguments: they decide which index helps */
-	bool read_only;	 /* see what the calling statement sees; for STABLE functions */
-	SPIPlanPtr plan; /* made on first use, kept for the backend's life */
+	bool by_value;			/* plan for each set of arguments: they decide which index helps */
+	bool read_only;			/* see what the calling statement sees; for STABLE functions */
+	struct _SPI_plan *plan; /* made on first use, kept for the backend's life */
 } SpiQuery;
 
 /* The arguments of one execution, in the order of $1, $2, ... */
@@ -97,9 +97,15 @@ extern int64 SpiGetInt64(uint64 row, int column); /* NULL reads as 0 */
 extern bool SpiGetBool(uint64 row, int column);	  /* NULL reads as false */
 extern char *SpiGetText(uint64 row, int column);  /* NULL for NULL */
 
-/* The same in memory of the caller of SpiBegin(). */
+/* The same in memory of the caller of SpiBegin(), and such memory itself. */
 extern char *SpiKeepText(uint64 row, int column);
 extern Datum SpiKeepDatum(uint64 row, int column, bool *isnull);
+extern Datum SpiKeepRow(Datum row); /* a composite value */
+extern void *SpiKeepAlloc(Size size);
+
+/* A column of the row that a trigger was fired for: the old one in an UPDATE.  No such column is
+ * an error. */
+extern NullableDatum SpiTriggerColumn(const TriggerData *trigger, const char *name);
 
 /*
  * The whole body of a function whose answer is what one statement gives.

@@ -93,6 +93,18 @@ static Check checks[] = {
 		 "SELECT 'a gateway that hangs can make the server keep WAL until the disk is full', " SET(
 			 "max_slot_wal_keep_size", "''10GB''") RELOAD
 	 " WHERE current_setting('max_slot_wal_keep_size') = '-1'"},
+	{"synchronous_standby",
+	 .query.sql =
+		 "SELECT 'synchronous_standby_names matches parley-pushd: commits wait for its answer and "
+		 "are taken for replicated, but it stores nothing', "
+		 "format('ALTER SYSTEM SET synchronous_standby_names = %L;'" RELOAD
+		 " || ' -- your standbys by name', coalesce(string_agg(DISTINCT "
+		 "quote_ident(r.application_name), ', ') FILTER (WHERE s.slot_type = 'physical' "
+		 "OR s.slot_type IS NULL), '')) "
+		 "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid "
+		 "HAVING current_setting('synchronous_standby_names') "
+		 "~* '(^|[ ,(])\"?([*]|parley-pushd)\"?($|[ ,)])' "
+		 "OR bool_or(s.plugin = 'pg_parley' AND r.sync_state <> 'async')"},
 	{"forgotten_slot",
 	 .query.sql =
 		 "SELECT format('nobody reads slot %s, and it keeps %s of WAL', slot_name, "

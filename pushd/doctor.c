@@ -401,8 +401,8 @@ probe_connections(Doctor *doctor, const Check *check)
 	free(number);
 }
 
-/* What chat.health() may find: without these nobody is served … */
-static const char *const vital[] = {"encoding", "signing_key"};
+/* What chat.health() may find: with these nobody is served, or what is served is not safe … */
+static const char *const vital[] = {"encoding", "signing_key", "synchronous_standby"};
 
 /* … without these from the tables only (tablefeed.h); the rest warns, too. */
 static const char *const of_the_feed[] = {"wal_level", "output_plugin_libraries",

@@ -18,7 +18,12 @@
 
 #define SERVER_VERSION_MIN 150000
 
-/* The server's wal_sender_timeout is 60 s by default. */
+/*
+ * The server's wal_sender_timeout is asked to be ours, whatever the server's configuration says:
+ * it asks whether we are there after half of it, so one that is alive never falls silent for the
+ * limit, and a stall of some seconds here does not end the stream.
+ */
+#define SENDER_TIMEOUT "30s"
 #define STATUS_INTERVAL_MS 10000
 #define SILENCE_LIMIT_MS 60000
 
@@ -50,7 +55,8 @@ struct WalFeed
 	size_t step; /* of the table below; beyond it: streaming */
 	char slot[SLOT_NAME_SIZE];
 	WalPosition position;
-	TimerEntry timer; /* slot patience, then status updates */
+	uint64_t confirmed_lsn; /* the received_lsn that the server was last told */
+	TimerEntry timer;		/* slot patience, then status updates */
 	LoopTask resume;
 	LoopTask release;
 	bool closed;
@@ -96,6 +102,21 @@ take_wal_level(WalFeed *feed, const PGresult *result)
 	if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "logical") == 0)
 		return NULL;
 	return "the server needs wal_level = logical (and a restart)";
+}
+
+static void
+ask_timeout(WalFeed *feed, Buffer *command)
+{
+	(void) feed;
+	buffer_append_string(command, "SET wal_sender_timeout = '" SENDER_TIMEOUT "'");
+}
+
+static const char *
+take_timeout(WalFeed *feed, const PGresult *result)
+{
+	(void) feed;
+	(void) result;
+	return NULL;
 }
 
 static void
@@ -165,6 +186,7 @@ take_stream(WalFeed *feed, const PGresult *result)
 
 static const Step steps[] = {
 	{WALFEED_CONNECTING, PGRES_TUPLES_OK, ask_wal_level, take_wal_level},
+	{WALFEED_CONNECTING, PGRES_COMMAND_OK, ask_timeout, take_timeout},
 	{WALFEED_CONNECTING, PGRES_TUPLES_OK, ask_identity, take_identity},
 	{WALFEED_CREATING_SLOT, PGRES_TUPLES_OK, ask_slot, take_slot},
 	{WALFEED_CREATING_SLOT, PGRES_COPY_BOTH, ask_stream, take_stream},
@@ -311,10 +333,33 @@ send_status(WalFeed *feed, bool wants_answer)
 	parley_put_i64(message + 17, received); /* applied */
 	parley_put_i64(message + 25, wall_us() - POSTGRES_EPOCH_US);
 	message[33] = wants_answer;
-	if (PQputCopyData(pq, (const char *) message, sizeof(message)) < 0)
-		pgconn_fail(feed->conn, PQerrorMessage(pq));
-	else
-		pgconn_flush(feed->conn);
+	switch (PQputCopyData(pq, (const char *) message, sizeof(message)))
+	{
+		case 1:
+			feed->confirmed_lsn = feed->position.received_lsn;
+			pgconn_flush(feed->conn);
+			break;
+		case -1:
+			pgconn_fail(feed->conn, PQerrorMessage(pq));
+			break;
+	}
+}
+
+/*
+ * Whenever the position has moved, as the apply worker of a subscription does: where
+ * synchronous_standby_names matches us, commits wait for this message.
+ *
+ * That it matches us can't be ruled out.  "*" matches every WAL sender.  One that never tells a
+ * flush position is no candidate (SyncRepGetCandidateStandbys() in syncrep.c), but that position
+ * is also what moves the slot on (ProcessStandbyReplyMessage() in walsender.c): without it the
+ * server would keep all WAL from the slot's beginning.  So a round trip is what a commit waits, and
+ * chat.health() and doctor call the setting a fault.
+ */
+static void
+confirm(WalFeed *feed)
+{
+	if (feed->position.received_lsn > feed->confirmed_lsn)
+		send_status(feed, false);
 }
 
 static void
@@ -383,6 +428,7 @@ end_of_input(WalFeed *feed, PGconn *pq, int status)
 	if (status == 0)
 	{
 		pgconn_set_reading(feed->conn, true);
+		confirm(feed);
 		return;
 	}
 	result = status == -1 && !PQisBusy(pq) ? PQgetResult(pq) : NULL;
@@ -397,6 +443,7 @@ end_of_input(WalFeed *feed, PGconn *pq, int status)
 static void
 yield_turn(WalFeed *feed)
 {
+	confirm(feed);
 	metric_add(METRIC_FEED_YIELDS, 1);
 	pgconn_set_reading(feed->conn, false);
 	loop_task_post(feed->loop, &feed->resume);
@@ -480,6 +527,7 @@ start_anew(WalFeed *feed)
 	feed->step = 0;
 	feed->slot[0] = '\0';
 	memset(&feed->position, 0, sizeof(feed->position));
+	feed->confirmed_lsn = 0;
 }
 
 static void

@@ -8,6 +8,7 @@ await import("./talk.test.mjs");
 await import("./input.test.mjs");
 await import("./attention.test.mjs");
 await import("./names.test.mjs");
+await import("./keeping.test.mjs");
 await import("./history.test.mjs");
 await import("./reconnect.test.mjs");
 await import("./layout.test.mjs");

@@ -13,8 +13,9 @@ chat.on("message", (message) => {
   const conversation = conversationOf(message.conversation_id);
   if (conversation === undefined) return;
   const sender = nameIn(conversation, message.sender_id, message.sender);
+  const where = conversation.is_group ? ` in ${isolated(titleOf(conversation, 0))}` : "";
   announcement.value =
     shown.peek() === conversation.id
       ? `${isolated(sender)}: ${isolated(message.content)}`
-      : `New message from ${isolated(sender)}${conversation.is_group ? ` in ${isolated(titleOf(conversation, 0))}` : ""}`;
+      : `New message from ${isolated(sender)}${where}`;
 });

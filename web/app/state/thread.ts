@@ -1,11 +1,10 @@
-import { batch, signal } from "@preact/signals";
+import { batch, type Signal, signal } from "@preact/signals";
 import {
   applyChange,
-  asProblem,
   type Change,
   type Message,
+  type Outgoing as Sending,
   type Reset,
-  uuid,
 } from "@pg-parley/client";
 import { me } from "./account";
 import { chat } from "./client";
@@ -39,13 +38,50 @@ export class Thread {
   readonly hasOlder = signal(false);
   readonly loadingOlder = signal(false);
   readonly trouble = signal<string | null>(null);
-  /** Typed, but not sent. */
-  readonly draft = signal("");
+  /** Typed, but not sent; it outlives the page. */
+  readonly draft: Signal<string>;
   /** The message whose tools are shown, and the one that is being edited. */
   readonly toolsOf = signal<number | null>(null);
   readonly editing = signal<number | null>(null);
+  /** What that one shall say. */
+  readonly edited = signal("");
 
-  constructor(readonly conversationId: number) {}
+  constructor(readonly conversationId: number) {
+    this.draft = signal(chat.drafts.get(draftName(conversationId)));
+    const prefix = this.editName("");
+    const [unfinished] = chat.drafts.names(prefix);
+    if (unfinished === undefined) return;
+    this.editing.value = Number(unfinished.slice(prefix.length));
+    this.edited.value = chat.drafts.get(unfinished);
+  }
+
+  type(text: string): void {
+    this.draft.value = text;
+    chat.drafts.set(draftName(this.conversationId), text);
+  }
+
+  /** Goes on with what was typed before, where the message was being edited. */
+  beginEdit(seq: number): void {
+    const content = this.messages.peek().find((it) => it.seq === seq)?.content ?? "";
+    batch(() => {
+      this.edited.value = chat.drafts.get(this.editName(seq)) || content;
+      this.editing.value = seq;
+    });
+  }
+
+  typeEdit(text: string): void {
+    this.edited.value = text;
+    chat.drafts.set(this.editName(this.editing.peek()!), text);
+  }
+
+  endEdit(): void {
+    chat.drafts.set(this.editName(this.editing.peek()!), "");
+    this.editing.value = null;
+  }
+
+  private editName(seq: number | ""): string {
+    return `edit.${this.conversationId}.${seq}`;
+  }
 
   /** The newest messages; whatever was here before is void. */
   begin({ messages, has_more }: Reset): void {
@@ -77,13 +113,7 @@ export class Thread {
   }
 
   send(content: string): void {
-    const createdAt = new Date().toISOString();
-    const id = uuid();
-    this.outgoing.value = [
-      ...this.outgoing.peek(),
-      { id, content, createdAt, state: "sending", trouble: null },
-    ];
-    void this.transmit(id, content);
+    void chat.send(this.conversationId, content);
   }
 
   async edit(seq: number, content: string): Promise<void> {
@@ -105,13 +135,28 @@ export class Thread {
 
   retry(id: string): void {
     const message = this.outgoing.peek().find((it) => it.id === id);
-    if (message === undefined) return;
-    this.note(id, { state: "sending", trouble: null });
-    void this.transmit(id, message.content);
+    if (message !== undefined) void chat.send(this.conversationId, message.content, id);
   }
 
   discard(id: string): void {
-    this.outgoing.value = this.outgoing.peek().filter((it) => it.id !== id);
+    chat.discard(id);
+  }
+
+  /** How a message on its way is doing, also one that an earlier page has left. */
+  track({ id, content, created_at, state, problem }: Sending): void {
+    const before = this.outgoing.peek();
+    const others = before.filter((it) => it.id !== id);
+    const myId = me.peek()?.id;
+    const stored = this.messages.peek();
+    const isStored = stored.some((it) => it.client_id === id && it.sender_id === myId);
+    if (state === "discarded" || isStored) {
+      this.outgoing.value = others;
+    } else if (state !== "sent" || others.length < before.length) {
+      const trouble = problem === null ? null : wordsFor(problem);
+      const shown = state === "waiting" ? "sending" : state;
+      const now: Outgoing = { id, content, createdAt: created_at, state: shown, trouble };
+      this.outgoing.value = [...others, now].sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    }
   }
 
   /** Messages from a page or live, in any order, known ones among them. */
@@ -141,22 +186,10 @@ export class Thread {
     this.messages.value = this.messages.peek().slice(-PAGE);
     this.hasOlder.value = true;
   }
+}
 
-  private async transmit(id: string, content: string): Promise<void> {
-    try {
-      await chat.send(this.conversationId, content, id);
-      this.note(id, { state: "sent" });
-    } catch (error) {
-      if (asProblem(error).code === "stopped") return;
-      this.note(id, { state: "failed", trouble: wordsFor(error) });
-    }
-  }
-
-  private note(id: string, change: Partial<Outgoing>): void {
-    this.outgoing.value = this.outgoing
-      .peek()
-      .map((it) => (it.id === id ? { ...it, ...change } : it));
-  }
+function draftName(conversationId: number): string {
+  return `message.${conversationId}`;
 }
 
 const threads = new Map<number, Thread>();
@@ -174,5 +207,15 @@ chat.on("message", (message) => {
   if (shown.peek() !== message.conversation_id) thread?.trim();
 });
 chat.on("change", (change) => threads.get(change.conversation_id)?.change(change));
-chat.on("left", (id) => threads.delete(id));
+chat.on("outgoing", (sending) => threadOf(sending.conversation_id).track(sending));
+chat.on("left", (id) => {
+  threads.delete(id);
+  const names = [draftName(id), ...chat.drafts.names(`edit.${id}.`)];
+  for (const name of names) chat.drafts.set(name, "");
+});
+// Another tab has gone on with a draft, or sent it: as here, unless this one went another way.
+chat.drafts.on("changed", ({ name, text, before }) => {
+  const draft = threads.get(Number(/^message\.(\d+)$/.exec(name)?.[1]))?.draft;
+  if (draft?.peek() === before) draft.value = text;
+});
 chat.on("ended", () => threads.clear());

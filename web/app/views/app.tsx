@@ -12,8 +12,8 @@ export function App() {
   useSignalEffect(() => {
     const conversation = shownConversation.value;
     const count = unreadTotal.value === 0 ? "" : `(${unreadTotal.value}) `;
-    const title = conversation === null ? "" : `${isolated(titleOf(conversation, me.value?.id ?? 0))} · `;
-    document.title = `${count}${title}Parley`;
+    const title = conversation && isolated(titleOf(conversation, me.value?.id ?? 0));
+    document.title = `${count}${title === null ? "" : `${title} · `}Parley`;
   });
 
   return (

@@ -27,8 +27,8 @@ export function Composer({ thread, title }: { thread: Thread; title: string }) {
   const send = () => {
     const content = draft.peek().trim();
     if (content === "") return;
-    draft.value = "";
     thread.send(content);
+    thread.type("");
     input.current?.focus();
   };
 
@@ -52,7 +52,7 @@ export function Composer({ thread, title }: { thread: Thread; title: string }) {
         dir="auto"
         value={draft.value}
         onInput={(event) => {
-          draft.value = event.currentTarget.value;
+          thread.type(event.currentTarget.value);
           chat.typing(thread.conversationId, draft.peek().trim() !== "");
         }}
         onKeyDown={onKeyDown}

@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import type { User } from "@pg-parley/client";
 import type { TargetedSubmitEvent } from "preact";
 import { nameOf } from "../state/naming";
@@ -6,17 +6,17 @@ import { Field } from "./field";
 import { Icon } from "./icon";
 
 interface GroupDraftProps {
+  name: Signal<string>;
   chosen: readonly User[];
   busy: boolean;
   remove(user: User): void;
-  create(name: string): void;
+  create(): void;
 }
 
-export function GroupDraft({ chosen, busy, remove, create }: GroupDraftProps) {
-  const name = useSignal("");
+export function GroupDraft({ name, chosen, busy, remove, create }: GroupDraftProps) {
   const onSubmit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    create(name.value.trim());
+    create();
   };
   return (
     <form class="group-draft" onSubmit={onSubmit} aria-label="Create a group">

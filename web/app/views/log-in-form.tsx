@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { TargetedSubmitEvent } from "preact";
 import { logIn } from "../state/account";
 import { wordsFor } from "../state/wording";
@@ -6,8 +6,7 @@ import { Field } from "./field";
 import { useSubmission } from "./form";
 import { PasswordField } from "./password-field";
 
-export function LogInForm() {
-  const login = useSignal("");
+export function LogInForm({ login }: { login: Signal<string> }) {
   const password = useSignal("");
   const { busy, problem, submit } = useSubmission();
 

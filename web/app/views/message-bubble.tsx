@@ -24,7 +24,7 @@ export function MessageBubble({ bubble, thread }: MessageBubbleProps) {
   const act = (work: () => Promise<void>) => void submit(work);
   const editing = seq !== null && thread.editing.value === seq;
   const stopEditing = () => {
-    thread.editing.value = null;
+    thread.endEdit();
     requestAnimationFrame(() => opener.current?.focus());
   };
 

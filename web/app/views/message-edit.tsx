@@ -1,4 +1,3 @@
-import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Bubble } from "../state/grouping";
 import type { Thread } from "../state/thread";
@@ -14,7 +13,7 @@ interface MessageEditProps {
 
 /** A message of one's own, to be said better: Enter saves, Escape leaves it. */
 export function MessageEdit({ bubble, thread, close }: MessageEditProps) {
-  const text = useSignal(bubble.content);
+  const text = thread.edited;
   const input = useRef<HTMLTextAreaElement>(null);
   const { busy, problem, submit } = useSubmission();
 
@@ -44,7 +43,7 @@ export function MessageEdit({ bubble, thread, close }: MessageEditProps) {
         dir="auto"
         value={text.value}
         aria-label="Edit message"
-        onInput={(event) => (text.value = event.currentTarget.value)}
+        onInput={(event) => thread.typeEdit(event.currentTarget.value)}
         onKeyDown={(event) => {
           const key = keyOf(event);
           if (key === "Escape") close();

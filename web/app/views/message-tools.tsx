@@ -30,7 +30,7 @@ export function MessageTools({ thread, seq, mine, busy, act, close }: MessageToo
   };
   const edit = () => {
     thread.toolsOf.value = null;
-    thread.editing.value = seq;
+    thread.beginEdit(seq);
   };
 
   return (

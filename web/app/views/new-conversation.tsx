@@ -1,6 +1,7 @@
-import { useSignal } from "@preact/signals";
+import { useSignal, useSignalEffect } from "@preact/signals";
 import type { User } from "@pg-parley/client";
 import type { RefObject } from "preact";
+import { chat } from "../state/client";
 import { createGroup, openDirect } from "../state/conversations";
 import { show } from "../state/route";
 import { wordsFor } from "../state/wording";
@@ -10,17 +11,23 @@ import { Icon } from "./icon";
 import { keepOpenWhileComposing } from "./keys";
 import { PeopleSearch } from "./people-search";
 
+/** Where the name of a group that is not made yet is kept. */
+const DRAFT = "group";
+
 /** Find somebody and talk to them, or gather several in a group. */
 export function NewConversation({ dialog }: { dialog: RefObject<HTMLDialogElement> }) {
   const isGroup = useSignal(false);
   const chosen = useSignal<readonly User[]>([]);
+  const name = useSignal(chat.drafts.get(DRAFT));
   const round = useSignal(0);
   const { busy, problem, submit } = useSubmission();
 
   const close = () => dialog.current?.close();
+  useSignalEffect(() => chat.drafts.set(DRAFT, name.value));
+
+  /** A group that was begun can be gone on with: the name and the people stay until it is made. */
   const reset = () => {
     isGroup.value = false;
-    chosen.value = [];
     problem.value = null;
     round.value++;
   };
@@ -29,6 +36,14 @@ export function NewConversation({ dialog }: { dialog: RefObject<HTMLDialogElemen
       show(await opening);
       close();
     });
+  const create = () =>
+    finish(
+      createGroup(name.value.trim(), usernames()).then((id) => {
+        name.value = "";
+        chosen.value = [];
+        return id;
+      }),
+    );
   const toggle = (user: User) => {
     const without = chosen.value.filter((it) => it.id !== user.id);
     chosen.value = without.length < chosen.value.length ? without : [...chosen.value, user];
@@ -55,10 +70,11 @@ export function NewConversation({ dialog }: { dialog: RefObject<HTMLDialogElemen
       </header>
       {isGroup.value && (
         <GroupDraft
+          name={name}
           chosen={chosen.value}
           busy={busy.value}
           remove={toggle}
-          create={(name) => void finish(createGroup(name, usernames()))}
+          create={() => void create()}
         />
       )}
       <PeopleSearch

@@ -1,5 +1,6 @@
 import { useRef } from "preact/hooks";
 import { logOut, me } from "../state/account";
+import { hasUnsent } from "../state/client";
 import { conversations, loaded } from "../state/conversations";
 import { nameOf } from "../state/naming";
 import { Avatar } from "./avatar";
@@ -61,6 +62,8 @@ function ConversationList() {
   );
 }
 
+const LOSS = "What you have written and not sent will be lost. Sign out?";
+
 function AccountBar() {
   const user = me.value;
   if (user === null) return null;
@@ -76,7 +79,9 @@ function AccountBar() {
         class="icon-button"
         aria-label="Sign out"
         title="Sign out"
-        onClick={() => void logOut()}
+        onClick={() => {
+          if (!hasUnsent() || confirm(LOSS)) void logOut();
+        }}
       >
         <Icon name="leave" />
       </button>

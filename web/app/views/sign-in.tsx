@@ -6,6 +6,8 @@ import { SignUpForm } from "./sign-up-form";
 
 export function SignIn() {
   const isNew = useSignal(false);
+  const login = useSignal("");
+  const entry = { name: useSignal(""), username: useSignal(""), email: useSignal("") };
   return (
     <main class="door">
       <section class="door-card">
@@ -16,7 +18,7 @@ export function SignIn() {
             {notice.value}
           </p>
         )}
-        {isNew.value ? <SignUpForm /> : <LogInForm />}
+        {isNew.value ? <SignUpForm entry={entry} /> : <LogInForm login={login} />}
         <p class="door-switch">
           {isNew.value ? "Been here before?" : "New here?"}{" "}
           <button type="button" class="link" onClick={() => (isNew.value = !isNew.value)}>

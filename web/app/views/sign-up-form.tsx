@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { TargetedSubmitEvent } from "preact";
 import { signUp } from "../state/account";
 import { wordsFor } from "../state/wording";
@@ -14,10 +14,14 @@ const fieldOf: Readonly<Record<string, "username" | "email" | "password">> = {
   invalid_password: "password",
 };
 
-export function SignUpForm() {
-  const name = useSignal("");
-  const username = useSignal("");
-  const email = useSignal("");
+/** What is typed stays with the one who made it, also while the other form is shown. */
+export interface SignUpEntry {
+  name: Signal<string>;
+  username: Signal<string>;
+  email: Signal<string>;
+}
+
+export function SignUpForm({ entry: { name, username, email } }: { entry: SignUpEntry }) {
   const password = useSignal("");
   const { busy, problem, submit } = useSubmission();
 

@@ -4,13 +4,16 @@ import { CatchUp, type Reset } from "./catch-up.js";
 import { RecentChanges } from "./change.js";
 import { type Clock, systemClock } from "./clock.js";
 import { Connection, type ConnectionState, type Socket } from "./connection.js";
+import { Drafts } from "./drafts.js";
 import { Emitter } from "./emitter.js";
 import { Http } from "./http.js";
-import { Outbox, type SendFrame } from "./outbox.js";
+import { Outbox, type Outgoing, type SendFrame } from "./outbox.js";
+import { type PageLocks, webLocks } from "./page-locks.js";
 import { Persistence } from "./persist.js";
 import { Positions } from "./positions.js";
 import { Problem } from "./problem.js";
 import { Session } from "./session.js";
+import { memoryTexts, type TextStore } from "./text-store.js";
 import { memoryTokens, type TokenStore } from "./token-store.js";
 import { Typing } from "./typing.js";
 import type {
@@ -41,12 +44,18 @@ const MAX_LIST_PAGES = 50;
 const DELIVERED_MS = 1000;
 /** After a reconnect, within it: who is online and called how is not urgent, and many come at once. */
 const RELIST_MS = 10_000;
+/** A login that somebody has ended takes along what was typed; one that ran out does not. */
+const DELIBERATE = new Set(["logged_out", "session_revoked", "account_closed", "refresh_reused"]);
 
 export interface ChatOptions {
   /** Origin of the server; in a browser, that of the page by default. */
   url?: string;
   /** Where the refresh token is kept; in memory by default. */
   tokens?: TokenStore;
+  /** Where drafts are kept, and messages until they are sent; in memory by default. */
+  texts?: TextStore;
+  /** Which of several pages with the same `texts` sends a message; by the Web Locks API. */
+  locks?: PageLocks;
   fetch?: typeof fetch;
   /** Opens a WebSocket; for Node before 22, or tests. */
   socket?: (url: string, subprotocol: string) => Socket;
@@ -70,6 +79,8 @@ export interface ChatEvents {
   message: Message;
   /** What became of a message; `applyChange` carries it out. Possibly twice. */
   change: Change;
+  /** A message of the caller's on its way, also one that an earlier page has left. */
+  outgoing: Outgoing;
   /** Everything that was missed has been told. */
   synced: void;
   read: PositionEvent;
@@ -94,6 +105,9 @@ export class Chat extends Emitter<ChatEvents> {
   readonly session: Session;
   readonly api: Api;
   readonly connection: Connection;
+  /** What was typed and not sent; of the account that is signed in. */
+  readonly drafts: Drafts;
+  private readonly texts: TextStore;
   private readonly clock: Clock;
   private readonly outbox: Outbox;
   private readonly calls: Calls;
@@ -121,6 +135,8 @@ export class Chat extends Emitter<ChatEvents> {
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
       timeoutMs,
     });
+    this.texts = options.texts ?? memoryTexts();
+    this.drafts = new Drafts(this.texts);
     this.session = new Session(http, options.tokens ?? memoryTokens(), clock);
     this.api = new Api(this.session);
     this.connection = new Connection({
@@ -132,7 +148,15 @@ export class Chat extends Emitter<ChatEvents> {
       clock,
     });
     const send = (frame: object) => this.connection.send(frame);
-    this.outbox = new Outbox({ clock, send, silent: () => this.connection.recycle() });
+    this.outbox = new Outbox({
+      clock,
+      send,
+      silent: () => this.connection.recycle(),
+      changed: (outgoing) => this.emit("outgoing", outgoing),
+      texts: this.texts,
+      locks: options.locks ?? webLocks(),
+      keepsFailed: options.texts !== undefined,
+    });
     this.calls = new Calls({ clock, send, timeoutMs });
     this.catchUp = new CatchUp({
       clock,
@@ -142,12 +166,8 @@ export class Chat extends Emitter<ChatEvents> {
       met: (ids) => void this.meet(ids),
       listNeeded: () => this.list(),
     });
-    this.reads = new Positions((conversation_id, seq) =>
-      send({ type: "read", conversation_id, seq }),
-    );
-    this.deliveries = new Positions((conversation_id, seq) =>
-      send({ type: "delivered", conversation_id, seq }),
-    );
+    this.reads = new Positions((id, seq) => send(position("read", id, seq)));
+    this.deliveries = new Positions((id, seq) => send(position("delivered", id, seq)));
     this.writing = new Typing(clock, (conversation_id, is_typing) =>
       send({ type: "typing", conversation_id, is_typing }),
     );
@@ -160,6 +180,7 @@ export class Chat extends Emitter<ChatEvents> {
   start(): void {
     if (this.running) return;
     this.running = true;
+    if (this.session.user !== null) void this.outbox.open(this.session.user.id);
     this.connection.start();
     this.list();
   }
@@ -170,6 +191,7 @@ export class Chat extends Emitter<ChatEvents> {
     this.connection.stop();
     this.lostAt = null;
     this.outbox.abandon(new Problem("stopped", "The connection was given up"));
+    this.outbox.close();
     this.cancelDelivered?.();
     this.cancelDelivered = null;
     this.catchUp.stop();
@@ -186,13 +208,19 @@ export class Chat extends Emitter<ChatEvents> {
 
   /**
    * Resolves when the message is stored. It may be called again with the same id
-   * as often as one likes: the message is stored once.
+   * as often as one likes: the message is stored once. With `texts` that last, a message that
+   * a page cannot send any more is sent by the next one; `outgoing` tells of it.
    */
   send(conversationId: number, content: string, id = uuid(), replyTo?: number): Promise<Ack> {
     const frame: SendFrame = { type: "message", id, conversation_id: conversationId, content };
     if (replyTo !== undefined) frame.reply_to = replyTo;
     this.writing.forget(conversationId);
     return this.outbox.add(frame);
+  }
+
+  /** Gives up a message that waits or has failed. One that was sent already may be stored. */
+  discard(id: string): void {
+    this.outbox.discard(id);
   }
 
   /** Any operation of the server by its name (doc/protocol.md), over the live connection. */
@@ -266,17 +294,24 @@ export class Chat extends Emitter<ChatEvents> {
     this.catchUp.forget(conversationId);
     this.listed.delete(conversationId);
     for (const all of [this.reads, this.deliveries, this.writing]) all.forget(conversationId);
+    this.outbox.discardAll(conversationId);
     this.emit("left", conversationId);
   }
 
   // ---- the connection
 
+  /** All that a new connection is told in one flight, behind the token. */
   private greeting(): readonly object[] {
     if (this.lostAt !== null && this.clock.now() - this.lostAt > MAX_ABSENCE_MS) {
       this.catchUp.forgetAll();
       this.list();
     }
-    return this.catchUp.greeting();
+    return [
+      ...this.catchUp.greeting(),
+      ...this.outbox.flight(),
+      ...this.reads.flight().map(([id, seq]) => position("read", id, seq)),
+      ...this.deliveries.flight().map(([id, seq]) => position("delivered", id, seq)),
+    ];
   }
 
   private connectionChanged(state: ConnectionState): void {
@@ -292,9 +327,9 @@ export class Chat extends Emitter<ChatEvents> {
   private welcomed({ user, timeline }: Frame): void {
     this.catchUp.welcomed(timeline as string);
     this.emit("user", user as User);
-    this.outbox.resend();
-    this.reads.resend();
-    this.deliveries.resend();
+    this.outbox.welcomed();
+    this.reads.flush();
+    this.deliveries.flush();
     if (this.lostAt === null) return;
     const delay = this.clock.random() * RELIST_MS;
     this.cancelRelist = this.clock.after(delay, () => this.list());
@@ -302,8 +337,12 @@ export class Chat extends Emitter<ChatEvents> {
   }
 
   private listen(): void {
+    let accountId = 0;
+    this.session.on("started", ({ id }) => this.drafts.open((accountId = id)));
     this.session.on("ended", (why) => {
       this.stop();
+      this.drafts.close();
+      if (DELIBERATE.has(why.code)) this.forgetTexts(accountId);
       this.emit("ended", why);
     });
     this.connection.on("ended", (code) => this.session.end(code));
@@ -315,6 +354,11 @@ export class Chat extends Emitter<ChatEvents> {
       if (handler === undefined) this.emit("frame", frame);
       else handler(frame as never);
     });
+  }
+
+  private forgetTexts(accountId: number): void {
+    const ours = this.texts.names().filter((name) => name.startsWith(`${accountId}.`));
+    for (const name of ours) this.texts.save(name, null);
   }
 
   // ---- frames
@@ -413,4 +457,8 @@ export class Chat extends Emitter<ChatEvents> {
     if (state !== "joined") this.forget(conversation_id);
     else if (!this.catchUp.knows(conversation_id)) this.catchUp.sync([conversation_id]);
   }
+}
+
+function position(type: "read" | "delivered", conversation_id: number, seq: number): object {
+  return { type, conversation_id, seq };
 }

@@ -11,3 +11,7 @@ export { Session, type SignUp } from "./session.js";
 export { localTokens, memoryTokens, type TokenStore } from "./token-store.js";
 export * from "./types.js";
 export { uuid } from "./uuid.js";
+export { Drafts } from "./drafts.js";
+export type { Outgoing } from "./outbox.js";
+export { type PageLocks, webLocks } from "./page-locks.js";
+export { localTexts, memoryTexts, type TextStore } from "./text-store.js";

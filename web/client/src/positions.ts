@@ -37,10 +37,10 @@ export class Positions {
     }
   }
 
-  /** A new connection: what was said on the last one may have been lost. */
-  resend(): void {
-    for (const id of this.wanted.keys()) this.unsaid.add(id);
-    this.flush();
+  /** All that is not confirmed, to be said on a new connection: the last one may have lost it. */
+  flight(): [conversationId: number, seq: number][] {
+    this.unsaid.clear();
+    return [...this.wanted];
   }
 
   forget(conversationId: number): void {

@@ -1,5 +1,5 @@
 /** Codes that this library adds to those of the server. */
-export type LocalCode = "network" | "timeout" | "signed_out" | "stopped" | "bad_answer";
+export type LocalCode = "network" | "timeout" | "signed_out" | "stopped" | "discarded" | "bad_answer";
 
 /** What the same call may not meet again a little later. */
 const passing = new Set(["network", "timeout", "unavailable", "conflict_retry", "conversation_busy"]);

@@ -1,4 +1,16 @@
-import type { Change, Clock, Conversation, Cursor, Message, Socket, User } from "../src/index.js";
+import type {
+  Change,
+  ChatOptions,
+  Clock,
+  Conversation,
+  Cursor,
+  Message,
+  Outgoing,
+  PageLocks,
+  Socket,
+  TextStore,
+  User,
+} from "../src/index.js";
 import { applyChange, Chat } from "../src/index.js";
 
 /** Time that stands still until told; chance that is always the highest. */
@@ -73,7 +85,9 @@ export class FakeSocket implements Socket {
   }
 
   async open(): Promise<void> {
-    this.onopen?.();
+    const opened = this.onopen;
+    this.onopen = null;
+    opened?.();
     await settled();
   }
 
@@ -321,9 +335,8 @@ function problem(status: number, code: string): Response {
 }
 
 /** A chat client with everything around it faked, signed in but not yet connected. */
-export async function fixture() {
+export async function fixture(options: Partial<ChatOptions> = {}, server = new FakeServer()) {
   const clock = new FakeClock();
-  const server = new FakeServer();
   const sockets: FakeSocket[] = [];
   const chat = new Chat({
     url: "http://parley.test",
@@ -334,7 +347,10 @@ export async function fixture() {
       sockets.push(socket);
       return socket;
     },
+    ...options,
   });
+  const outgoing: Outgoing[] = [];
+  chat.on("outgoing", (it) => outgoing.push(it));
   const seqs: number[] = [];
   chat.on("message", (it) => seqs.push(it.seq));
   await chat.session.logIn("alice", "secret");
@@ -357,5 +373,80 @@ export async function fixture() {
     await socket().welcome(server.timeline);
     await answerSync();
   };
-  return { chat, clock, server, sockets, socket, seqs, answerSync, connect, comeBack };
+  return { chat, clock, server, sockets, socket, seqs, outgoing, answerSync, connect, comeBack };
+}
+
+/** Storage and locks of one browser; each page of it has a view of its own. */
+export class FakeBrowser {
+  readonly texts = new Map<string, string>();
+  private readonly pages = new Set<FakePage>();
+
+  open(): FakePage {
+    const page = new FakePage(this);
+    this.pages.add(page);
+    return page;
+  }
+
+  othersOf(page: FakePage): FakePage[] {
+    return [...this.pages].filter((it) => it !== page);
+  }
+
+  isHeld(name: string): boolean {
+    return [...this.pages].some((page) => page.held.has(name));
+  }
+
+  close(page: FakePage): void {
+    this.pages.delete(page);
+    for (const other of this.pages) other.look();
+  }
+}
+
+type Watcher = Parameters<TextStore["watch"]>[0];
+
+export class FakePage {
+  readonly held = new Set<string>();
+  private readonly watchers = new Set<Watcher>();
+  private waiting: { name: string; work(): void }[] = [];
+
+  constructor(private readonly browser: FakeBrowser) {}
+
+  readonly texts: TextStore = {
+    lasting: true,
+    names: () => [...this.browser.texts.keys()],
+    load: (name) => this.browser.texts.get(name) ?? null,
+    save: (name, text) => {
+      const before = this.browser.texts.get(name) ?? null;
+      if (text === null) this.browser.texts.delete(name);
+      else this.browser.texts.set(name, text);
+      if (text === before) return;
+      for (const other of this.browser.othersOf(this)) other.hear(name, text, before);
+    },
+    watch: (changed) => {
+      this.watchers.add(changed);
+      return () => this.watchers.delete(changed);
+    },
+  };
+
+  readonly locks: PageLocks = {
+    hold: (name) => void this.held.add(name),
+    inherit: async (name, work) => {
+      this.waiting.push({ name, work });
+      this.look();
+    },
+  };
+
+  /** Locks that are free now are this page's for as long as its work takes. */
+  look(): void {
+    const free = this.waiting.filter(({ name }) => !this.browser.isHeld(name));
+    this.waiting = this.waiting.filter((it) => !free.includes(it));
+    for (const { work } of free) work();
+  }
+
+  close(): void {
+    this.browser.close(this);
+  }
+
+  private hear(...change: Parameters<Watcher>): void {
+    for (const watcher of this.watchers) watcher(...change);
+  }
 }

@@ -1,0 +1,35 @@
+/** Tells which pages are still there: each holds a lock of its own name for as long as it lives. */
+export interface PageLocks {
+  hold(page: string): void;
+  /**
+   * Does the work when that page has gone. Resolves once the work is done, or has to wait for
+   * a page that lives. Of several pages that ask one at a time does its work.
+   */
+  inherit(page: string, work: () => void): Promise<void>;
+}
+
+/**
+ * By the Web Locks API. Without it (a page that is not a secure context) every page is taken to
+ * have gone: two tabs may then send the same message, which the server stores once.
+ */
+export function webLocks(): PageLocks {
+  const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
+  const name = (page: string) => `parley.page.${page}`;
+  if (locks === undefined) {
+    return { hold() {}, inherit: (_page, work) => Promise.resolve(work()) };
+  }
+  return {
+    hold(page) {
+      locks.request(name(page), () => new Promise(() => {})).catch(() => {});
+    },
+    async inherit(page, work) {
+      const free = await locks
+        .request(name(page), { ifAvailable: true }, (lock) => {
+          if (lock !== null) work();
+          return lock !== null;
+        })
+        .catch(() => true); // an opaque origin has no locks, and no storage either
+      if (!free) locks.request(name(page), () => work()).catch(() => {});
+    },
+  };
+}

@@ -101,18 +101,12 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"AND ($6 & 32 = 0 OR EXISTS (SELECT FROM chat.mention n " \
 	"WHERE n.conversation_id = m.conversation_id AND n.account_id IN (0, $1) AND n.seq = m.seq)) "
 
-/* Of a list without terms. */
-#define ON_PAGE \
-	PASSES "AND NOT lower(m.content) LIKE ANY ($13) AND ($8 IS NULL OR (0, " \
-		   "(extract(epoch FROM m.created_at) * 1000000)::bigint, m.conversation_id, m.seq) < " \
-		   "(($8)[1], ($8)[2], ($8)[3], ($8)[4])) "
-
 #define CONTAINS "lower(m.content) LIKE ALL ($12) AND NOT lower(m.content) LIKE ANY ($13) "
 
 /* A score in millionths: as a whole number it comes back from a page as it was. */
 #define FOUND(how) \
-	"found AS (SELECT h.* FROM (SELECT conversation_id, seq, query, config, " \
-	"(extract(epoch FROM created_at) * 1000000)::bigint AS moment, " how " AS score FROM hits) h " \
+	"found AS (SELECT h.* FROM (SELECT conversation_id, seq, query, config, moment, " how \
+	" AS score FROM hits) h " \
 	"WHERE $8 IS NULL OR (h.score, h.moment, h.conversation_id, h.seq) < " \
 	"(($8)[1], ($8)[2], ($8)[3], ($8)[4]) " \
 	"ORDER BY score DESC, moment DESC, conversation_id DESC, seq DESC LIMIT $9) "
@@ -140,7 +134,8 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 				 "FROM found f CROSS JOIN LATERAL " FOUND_MESSAGE \
 				 "ORDER BY f.score DESC, f.moment DESC, f.conversation_id DESC, f.seq DESC"
 
-#define HIT "m.conversation_id, m.seq, m.created_at, c.config, "
+#define MOMENT "(extract(epoch FROM m.created_at) * 1000000)::bigint"
+#define HIT "m.conversation_id, m.seq, " MOMENT " AS moment, c.config, "
 
 /* OFFSET 0: by the index of words, never by reading the conversation. */
 static SpiQuery by_words = {
@@ -171,17 +166,38 @@ static SpiQuery by_parts = {
 };
 
 /*
- * Of each conversation as many as the page can hold: time does not run against seq.
+ * The lists of the conversations, each by seq, are merged by time.  Where a clock was set
+ * back, time runs against seq: a message then counts as no newer than those behind it in
+ * its list, so that the order of a page is that of its cursor.
+ *
+ * What is left of a list begins below the message that the cursor names, or at the first
+ * message that is older than the cursor.
  */
+#define LISTED(more) \
+	more PASSES "AND NOT lower(m.content) LIKE ANY ($13) ORDER BY m.seq DESC LIMIT "
+#define NEWEST(below, more, count) \
+	"(WITH hot AS MATERIALIZED (SELECT * FROM chat.message m " \
+	"WHERE m.conversation_id = c.conversation_id AND m.seq < " below " AND " LISTED(more) count \
+		") SELECT x.* FROM (SELECT * FROM hot UNION ALL (SELECT * FROM chat.archived(" \
+		"c.conversation_id, (SELECT CASE WHEN count(*) = " count \
+		" THEN min(seq) ELSE 0 END FROM hot)" \
+		", " below ", NULL, true, $3) m WHERE " LISTED(more) count \
+		")) x ORDER BY x.seq DESC LIMIT " count ") "
+#define OLDER "(" MOMENT ", m.conversation_id) < (($8)[2], ($8)[3]) AND "
+
 static SpiQuery by_filters = {
-	.sql = SCOPE
-	"hits AS (SELECT " HIT "NULL::tsquery AS query FROM scope c "
-	"CROSS JOIN LATERAL (WITH hot AS MATERIALIZED (SELECT * FROM chat.message m "
-	"WHERE m.conversation_id = c.conversation_id AND " ON_PAGE "ORDER BY m.seq DESC LIMIT $9) "
-	"SELECT * FROM hot UNION ALL (SELECT * FROM chat.archived(c.conversation_id, "
-	"(SELECT CASE WHEN count(*) = $9 THEN min(seq) ELSE 0 END FROM hot), NULL, NULL, true, $3) m "
-	"WHERE " ON_PAGE "ORDER BY m.seq DESC LIMIT $9)) m), " FOUND("0::bigint")
-		PAGE("left(" RAW ", 200)"),
+	.sql =
+		SCOPE "hits AS (SELECT m.conversation_id, m.seq, least(min(" MOMENT ") OVER "
+			  "(PARTITION BY m.conversation_id ORDER BY m.seq DESC), "
+			  "CASE WHEN m.conversation_id = ($8)[3] THEN ($8)[2] END) AS moment, c.config, "
+			  "NULL::tsquery AS query FROM scope c "
+			  "CROSS JOIN LATERAL (SELECT CASE WHEN $8 IS NULL THEN c.last_seq + 1 "
+			  "WHEN c.conversation_id = ($8)[3] THEN ($8)[4] "
+			  "ELSE (SELECT coalesce(max(o.seq), 0) + 1 FROM " NEWEST(
+				  "c.last_seq + 1", OLDER,
+				  "1") "o) END AS seq) below "
+					   "CROSS JOIN LATERAL " NEWEST("below.seq", "", "$9") "m), " FOUND("0::bigint")
+						   PAGE("left(" RAW ", 200)"),
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -443,8 +459,7 @@ chat_search(PG_FUNCTION_ARGS)
 /* ---- the language of a conversation ------------------------------------- */
 
 static SpiQuery find_language = {
-	.sql = "SELECT oid::regconfig::text FROM pg_catalog.pg_ts_config "
-		   "WHERE oid::regconfig::text = $1",
+	.sql = "SELECT FROM chat.search_language WHERE language = $1",
 	.argtypes = {TEXTOID},
 };
 

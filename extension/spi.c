@@ -71,6 +71,30 @@ ArgCount(const SpiQuery *query)
 	return count;
 }
 
+static void
+SetForNow(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
+ * The text is read once, and the plan keeps what the session's settings made of it: a
+ * backslash would mean something else in every later session of a pool, too.
+ */
+static SPIPlanPtr
+Prepare(const SpiQuery *query)
+{
+	int level = NewGUCNestLevel();
+	SPIPlanPtr plan;
+
+	SetForNow("standard_conforming_strings", "on");
+	plan = SPI_prepare_cursor(query->sql, ArgCount(query), (Oid *) query->argtypes,
+							  query->by_value ? 0 : CURSOR_OPT_GENERIC_PLAN);
+	AtEOXact_GUC(true, level);
+	return plan;
+}
+
 static SPIPlanPtr
 PlanOf(SpiQuery *query)
 {
@@ -79,8 +103,7 @@ PlanOf(SpiQuery *query)
 	if (query->plan)
 		return query->plan;
 
-	plan = SPI_prepare_cursor(query->sql, ArgCount(query), (Oid *) query->argtypes,
-							  query->by_value ? 0 : CURSOR_OPT_GENERIC_PLAN);
+	plan = Prepare(query);
 	if (plan == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare \"%s\": %s", query->sql,
@@ -105,13 +128,6 @@ IsUnplanned(SpiQuery *query)
 	return !source->is_valid || source->gplan == NULL || !source->gplan->is_valid;
 }
 
-static void
-SetForPlanning(const char *name)
-{
-	(void) set_config_option(name, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-}
-
 /*
  * Makes the plan that the execution will find in the cache.  The settings hold meanwhile only:
  * what the execution runs of other people's (triggers, policies, functions) sees and is planned
@@ -127,8 +143,8 @@ MakePlan(SpiQuery *query)
 	int level = NewGUCNestLevel();
 	CachedPlan *made;
 
-	SetForPlanning("enable_seqscan");
-	SetForPlanning("jit");
+	SetForNow("enable_seqscan", "off");
+	SetForNow("jit", "off");
 	made = SPI_plan_get_cached_plan(plan);
 	if (made)
 		ReleaseCachedPlan(made, CurrentResourceOwner);
@@ -155,13 +171,20 @@ ParamsOf(const SpiQuery *query, const NullableDatum *args)
 	return params;
 }
 
+/*
+ * What is planned by value is planned within its execution, so that JIT is off for both.  Such
+ * statements only read, and run nothing of other people's.
+ */
 static void
 Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
+	int level = query->by_value ? NewGUCNestLevel() : 0;
 	int result;
 
-	if (!query->by_value && IsUnplanned(query))
+	if (query->by_value)
+		SetForNow("jit", "off");
+	else if (IsUnplanned(query))
 		MakePlan(query);
 	options.params = ParamsOf(query, args);
 	options.read_only = query->read_only;
@@ -171,6 +194,8 @@ Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not run \"%s\": %s", query->sql, SPI_result_code_string(result))));
+	if (level)
+		AtEOXact_GUC(true, level);
 }
 
 uint64

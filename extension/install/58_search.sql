@@ -50,18 +50,28 @@ CREATE INDEX account_grams_idx ON chat.account
 CREATE INDEX conversation_grams_idx ON chat.conversation
 	USING gin (chat.search_grams(name)) WHERE is_group;
 
+-- Names are put together here and not by regconfig's output, which depends on search_path and
+-- quote_all_identifiers.
+CREATE VIEW chat.search_language AS
+	SELECT c.oid::regconfig AS config,
+		   CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE n.nspname || '.' END || c.cfgname AS language
+	FROM pg_catalog.pg_ts_config c JOIN pg_catalog.pg_namespace n ON n.oid = c.cfgnamespace;
+COMMENT ON VIEW chat.search_language IS
+	'The text search configurations and their names: of those of the server the name alone, of others with the schema';
+
 -- A configuration that has been dropped, or never was, counts as simple.
 CREATE VIEW chat.search_scope AS
-	SELECT k.conversation_id, k.last_seq, k.last_ver, g.config, g.config::text AS language,
-		   s.language IS NOT NULL AND s.language <> g.config::text AS outdated,
-		   CASE WHEN s.language = g.config::text THEN s.seq ELSE 0 END AS seq,
-		   CASE WHEN s.language = g.config::text THEN s.ver ELSE 0 END AS ver
+	SELECT k.conversation_id, k.last_seq, k.last_ver, g.config, g.language,
+		   s.language IS NOT NULL AND s.language <> g.language AS outdated,
+		   CASE WHEN s.language = g.language THEN s.seq ELSE 0 END AS seq,
+		   CASE WHEN s.language = g.language THEN s.ver ELSE 0 END AS ver
 	FROM chat.conversation_counter k
 	LEFT JOIN chat.conversation_language l ON l.conversation_id = k.conversation_id
 	LEFT JOIN chat.search_state s ON s.conversation_id = k.conversation_id
-	LEFT JOIN pg_catalog.pg_ts_config c ON c.oid::regconfig::text =
+	LEFT JOIN chat.search_language c ON c.language =
 		coalesce(l.language, current_setting('pg_parley.search_language', true))
-	CROSS JOIN LATERAL (SELECT coalesce(c.oid, 'pg_catalog.simple'::regconfig)::regconfig AS config) g;
+	CROSS JOIN LATERAL (SELECT coalesce(c.config, 'pg_catalog.simple'::regconfig) AS config,
+							   coalesce(c.language, 'simple') AS language) g;
 COMMENT ON VIEW chat.search_scope IS
 	'Each conversation with its language and how far it is indexed in that; outdated: rows of another language are there';
 

@@ -5,7 +5,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pg
 
 # Commands of our own.  They must work where no pg_config is installed yet, so
 # PGXS is read only when some other target is asked for.
-COMMANDS = help run psql check memcheck soak bench dist pushd web unit fuzz layers versions meta reference format format-check
+COMMANDS = help run psql check check-fresh memcheck soak bench dist pushd web unit fuzz layers versions meta reference format format-check
 
 ifneq (,$(filter-out $(COMMANDS) %/.package-lock.json,$(or $(MAKECMDGOALS),all)))
 
@@ -17,6 +17,9 @@ DATA = $(wildcard extension/pg_parley--*--*.sql)
 REGRESS = $(basename $(notdir $(sort $(wildcard sql/*.sql))))
 
 PG_CPPFLAGS = -isystem $(includedir_server)
+# Headers of PostgreSQL include others in one version and not in the next; a function without a
+# declaration would return an int.
+PG_CFLAGS = -Werror=implicit-function-declaration
 SHLIB_LINK = -largon2 -lcrypto -lzstd
 EXTRA_CLEAN = extension/.postgres pushd/parley-pushd $(wildcard pushd/build* test/unit/build*)
 
@@ -76,6 +79,10 @@ ifndef PGXS
 check:
 	@setpriv --pdeathsig TERM scripts/check.sh
 endif
+
+#: make check-fresh    the two commands of the README on minimal systems of Debian 12 and 13 (CASES=…)
+check-fresh:
+	@setpriv --pdeathsig TERM test/fresh/run $(CASES)
 
 #: make memcheck       the SQL tests under valgrind, and with the checks of undefined behaviour (10 min)
 memcheck:

@@ -2,7 +2,7 @@
  * account.c
  *	  Accounts: making them, showing them, finding them, and who is online.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "account.h"
 

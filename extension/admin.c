@@ -2,7 +2,7 @@
  * admin.c
  *	  Administrators: who is one, and making them.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "admin.h"
 

@@ -7,13 +7,14 @@
  * within one statement there is one snapshot, so the block can't change.  All else lives
  * in the memory of SpiBegin().
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "archive.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/uuid.h"

@@ -2,7 +2,7 @@
  * archive_job.c
  *	  chat.archive(): moves old messages into blocks.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "archive_job.h"
 

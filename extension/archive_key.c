@@ -2,7 +2,7 @@
  * archive_key.c
  *	  The keys of archived messages: adding to the pages, and looking one up.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "archive_key.h"
 

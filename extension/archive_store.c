@@ -9,7 +9,7 @@
  * To the feed none of this happens: a deleted row is no event, and an unpacked one says so
  * (changed = 'a').
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "archive_store.h"
 

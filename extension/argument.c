@@ -2,7 +2,7 @@
  * argument.c
  *	  Checks on the arguments of SQL functions.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "argument.h"
 

@@ -6,11 +6,12 @@
  * that no conversation is locked while bytes arrive.  Until it is sent only its owner
  * sees it; what is never sent is removed by clean_attachments().
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "attachment.h"
 
 #include "catalog/pg_type_d.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/timestamp.h"

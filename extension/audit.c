@@ -2,7 +2,7 @@
  * audit.c
  *	  Writing the audit log, and the table of its kinds.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "audit.h"
 

@@ -6,7 +6,7 @@
  * heads, which writers never touch.  What is hashed is written in
  * install/12_audit.sql.  A Chain is a place in the chain; it owns nothing.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type_d.h"

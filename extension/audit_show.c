@@ -2,7 +2,7 @@
  * audit_show.c
  *	  Reading the audit log.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/array.h"

@@ -11,7 +11,7 @@
  * after the other.  Where there is no conversation yet, there is none to lock, and a
  * lock on the pair keeps one from being opened meanwhile.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "block.h"
 

@@ -7,7 +7,7 @@
  * cache lines.  The 64 bits of the hash stand for the key: its seed is random
  * there, and nobody can look for two keys that meet.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "bucket.h"
 
@@ -20,7 +20,6 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
-#include "compat.h"
 #include "crypto.h"
 #include "spi.h"
 

@@ -2,7 +2,7 @@
  * change.c
  *	  The beginning of every change of a message.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "change.h"
 

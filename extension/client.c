@@ -4,7 +4,7 @@
  *
  * What a gateway said lives in TopTransactionContext.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "client.h"
 

@@ -13,7 +13,7 @@
  * what was said: no version, no event.  One that is erased becomes a tombstone like
  * any other.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "miscadmin.h"

@@ -2,7 +2,7 @@
  * coldjob.c
  *	  The walk through the conversations of archive(), purge() and apply_retention().
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "coldjob.h"
 

@@ -2,6 +2,9 @@
  * compat.h
  *	  Everything that differs between PostgreSQL 14 and 18: the one place where
  *	  PG_VERSION_NUM is read.
+ *
+ * Each file that is of the server includes it first, in place of postgres.h: which header brings another
+ * along differs between versions, too.
  */
 #ifndef PARLEY_COMPAT_H
 #define PARLEY_COMPAT_H
@@ -25,6 +28,7 @@
 
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
+#include "varatt.h"
 #endif
 
 /* PostgreSQL 15 added the argument that says the transaction was skipped. */
@@ -126,7 +130,7 @@ static inline bool
 ParleyTryFloat8(char *text, float8 *value)
 {
 #if PG_VERSION_NUM >= 160000
-	ErrorSaveContext errors = {T_ErrorSaveContext};
+	ErrorSaveContext errors = {.type = T_ErrorSaveContext};
 
 	*value = float8in_internal(text, NULL, "double precision", text, (struct Node *) &errors);
 	return !errors.error_occurred;

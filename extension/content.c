@@ -2,7 +2,7 @@
  * content.c
  *	  Rules for the content of messages and for emoji.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "content.h"
 

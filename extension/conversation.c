@@ -2,7 +2,7 @@
  * conversation.c
  *	  Making conversations and showing them.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "conversation.h"
 

@@ -8,7 +8,7 @@
  * transaction wrote last is remembered, and tried first.  A wrong place does no
  * harm: it shows no row of that conversation, and the key finds it.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "counter.h"
 

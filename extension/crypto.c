@@ -6,7 +6,7 @@
  * keys: they live in a hash table in TopMemoryContext for as long as the backend,
  * at most MAX_CACHED_KEYS of them.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>

@@ -20,7 +20,7 @@
  * the decoding; the JSON of one event is made in `scratch`, reset after each
  * change.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/htup_details.h"
 #include "commands/defrem.h"
@@ -32,7 +32,6 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "errors.h"
 #include "feed_event.h"
 #include "feed_relation.h"

@@ -11,7 +11,7 @@
  * So the first one to fire takes them all, and they lock their conversations in the
  * order of ids like any batch; the others find nothing left.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"

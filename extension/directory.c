@@ -6,7 +6,7 @@
  * that an index holds (gram.h); a query too short to have any, such as two Latin
  * letters, only finds what begins with it.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

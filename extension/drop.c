@@ -7,7 +7,7 @@
  * a trigger on sql_drop would not be told.  DROP SCHEMA, TABLE and OWNED stop at what
  * belongs to an extension by themselves.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "drop.h"
 

@@ -6,7 +6,7 @@
  * deletion of one message are one after the other: an edit never brings back what
  * was deleted.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "edit.h"
 

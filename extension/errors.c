@@ -2,7 +2,7 @@
  * errors.c
  *	  The table of errors of wire.h, as the backend needs it.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "errors.h"
 

@@ -2,7 +2,7 @@
  * event_json.c
  *	  The JSON of feed events.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "event_json.h"
 

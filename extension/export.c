@@ -6,7 +6,7 @@
  * one document are cut at PAGE_MESSAGES or PAGE_BYTES, and "next" says where the next
  * one goes on.  One statement reads it all, in one snapshot.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 

@@ -7,7 +7,7 @@
  * was taken, and a transaction may end in between.  But then it was running when the
  * cursor before was made, or began later: so the floor is what was oldest then.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "feed_cursor.h"
 

@@ -2,7 +2,7 @@
  * feed_event.c
  *	  How a row becomes an event.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "feed_event.h"
 

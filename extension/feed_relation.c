@@ -5,7 +5,7 @@
  * Each look-up is kept in a hash until the catalogs change.  The hash lives for the process,
  * because the invalidation callback that guards it can't be taken back.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "feed_relation.h"
 

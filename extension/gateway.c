@@ -9,7 +9,7 @@
  *
  * A crowd that comes back shows its tokens in one call: one statement, one snapshot.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/array.h"

@@ -27,7 +27,7 @@
  * or several changes of one message are one message_updated, for only the present
  * state is known.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/htup_details.h"
 #include "access/transam.h"

@@ -8,7 +8,7 @@
  *
  * The rows come ask by ask; `part` says what a row is (ParleySyncPart in wire.h).
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

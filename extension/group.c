@@ -4,7 +4,7 @@
  *
  * A group that has ended keeps its rows: nobody is a member, so nobody reaches them.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "group.h"
 

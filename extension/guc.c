@@ -2,7 +2,7 @@
  * guc.c
  *	  Registers the rooms' settings with the server.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "guc.h"
 

@@ -11,7 +11,7 @@
  * A lock can only be waited for singly, and any of the slots will do: so who finds
  * none looks again after a few milliseconds, a small part of what a hash takes.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "hashslot.h"
 

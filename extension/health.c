@@ -5,7 +5,7 @@
  * A check is a row of a table: a statement that gives a row for each problem, with
  * what to paste against it, and none if all is well.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -42,12 +42,13 @@ typedef struct Check
 #define RESTART " || ' -- then restart the server'"
 #define SET(name, value) "'ALTER SYSTEM SET " name " = " value ";'"
 
-/* A list setting with one more library: as ALTER SYSTEM wants it, item by item. */
+/* A list setting with one more library: as ALTER SYSTEM wants it, item by item.  A server may lack the
+ * setting: then the value is NULL, here and below. */
 #define ADD_LIBRARY(name) \
 	"'ALTER SYSTEM SET " name \
 	" = ' || coalesce((SELECT string_agg(quote_literal(trim(item)), ', ') " \
 	"|| ', ' FROM unnest(string_to_array(nullif(current_setting('" name \
-	"'), ''), ',')) item), '') " \
+	"', true), ''), ',')) item), '') " \
 	"|| '''pg_parley'';'"
 
 /* Of a path counts the last part. */

@@ -3,7 +3,7 @@
  *	  Reading back what was said, by keyset on (conversation_id, seq): the cost does
  *	  not depend on how far back.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"

@@ -4,7 +4,7 @@
  *
  * A hold is of a conversation and has a reason; several may hold one, each for its own.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "hold.h"
 

@@ -2,7 +2,7 @@
  * identity.c
  *	  The identity of the running transaction.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "identity.h"
 

@@ -4,13 +4,12 @@
  *
  * What a check allocates is small and left to the caller's memory context.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "common/int.h"
 #include "utils/memutils.h"
 
 #include "codec.h"
-#include "compat.h"
 #include "jwt.h"
 
 #define MAX_MEMBERS 32

@@ -6,7 +6,7 @@
  *	  the JSON.  Where pgjwt is lenient with a token these functions are not; the
  *	  differences are listed in install/10_jwt.sql.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include <math.h>
 
@@ -20,7 +20,6 @@
 #include "utils/fmgrprotos.h"
 
 #include "codec.h"
-#include "compat.h"
 #include "crypto.h"
 #include "jwt.h"
 

@@ -7,7 +7,7 @@
  * Rotating and retiring lock the table against each other: there is always one key
  * that signs.  Readers never wait.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "keyring.h"
 

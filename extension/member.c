@@ -6,7 +6,7 @@
  * counter row, so that a change and a send, or two changes, are one after the
  * other, and all checks that follow see the state they act on.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "member.h"
 

@@ -4,7 +4,7 @@
  *
  * Only a content with an @ comes here: the others pay for one strchr().
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "mention.h"
 

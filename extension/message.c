@@ -2,7 +2,7 @@
  * message.c
  *	  Sending, singly and in batches; one message, and how far one has read.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

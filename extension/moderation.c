@@ -2,7 +2,7 @@
  * moderation.c
  *	  Keeping order in a group: bans, and silence for a while.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"

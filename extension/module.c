@@ -5,12 +5,11 @@
  * Works with shared_preload_libraries and without; only bucket.c makes use of the
  * shared memory that it can have with it.  The output plugin of the same library is in decoder.c.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "attachment.h"
 #include "bucket.h"
 #include "client.h"
-#include "compat.h"
 #include "content.h"
 #include "drop.h"
 #include "fmgr.h"

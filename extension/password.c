@@ -5,7 +5,7 @@
  * libargon2 takes its working memory from malloc and gives it back before it
  * returns; a hash can't be interrupted.  No copy of a password is made here.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include <argon2.h>
 #include <signal.h>

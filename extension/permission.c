@@ -2,7 +2,7 @@
  * permission.c
  *	  Roles, and what they may do.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "permission.h"
 

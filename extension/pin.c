@@ -2,7 +2,7 @@
  * pin.c
  *	  Messages that a conversation keeps at hand.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

@@ -5,7 +5,7 @@
  * Only rows that will move are locked.  One that a transaction has, which may stay open
  * for long, is not waited for: it stays as it is, and the answer says so.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/array.h"

@@ -8,7 +8,7 @@
  * that a refused or repeated message did not use are given back under the same lock:
  * nobody has seen them, and the numbering has no gap.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "post.h"
 

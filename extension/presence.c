@@ -11,7 +11,7 @@
  * Rows are locked in the order of accounts, so that two gateways never wait for each
  * other in a circle.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/array.h"

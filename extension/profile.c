@@ -2,7 +2,7 @@
  * profile.c
  *	  One's own profile, and whether somebody is online.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"

@@ -6,7 +6,7 @@
  * keeps (purged_seq), so that the numbers are not used again and clients that know less
  * are reset (sync.c).  It is no event: nothing is said about what is no more.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "purge.h"
 

@@ -9,7 +9,7 @@
  * The limits are kept in each backend; a trigger on chat.rate_limit has all backends
  * read them anew.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "ratelimit.h"
 

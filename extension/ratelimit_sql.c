@@ -2,7 +2,7 @@
  * ratelimit_sql.c
  *	  Showing and changing the limits.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "commands/trigger.h"
 #include "fmgr.h"

@@ -8,7 +8,7 @@
  * reads no reactions.  The message's row is written anyhow, because it carries the
  * version.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

@@ -5,7 +5,7 @@
  * A report of a message keeps what it said: its sender may delete it the moment
  * after.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"

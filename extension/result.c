@@ -2,7 +2,7 @@
  * result.c
  *	  Rows as the results of SQL functions (funcapi.h, materialize mode).
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "result.h"
 

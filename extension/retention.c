@@ -7,7 +7,7 @@
  * than pg_parley.archive_after.  Where it has got to stands in chat.retention_job, so
  * that each call is short; of several callers one works.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "retention.h"
 

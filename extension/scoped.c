@@ -6,7 +6,7 @@
  * transaction frees.  An entry remembers the subtransaction that set it, so that
  * its rollback uncovers the value from before.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "scoped.h"
 

@@ -15,7 +15,7 @@
  *
  * Pages are by keyset: a row's next_page holds the values that rows are ordered by.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "search_index.h"
 

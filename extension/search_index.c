@@ -15,7 +15,7 @@
  *
  * The job may lag, stop, or run twice at once; search() stays right (search.c).
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "search_index.h"
 

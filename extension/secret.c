@@ -7,7 +7,7 @@
  * verified, else all begins anew.  From there on a login and a change of password
  * take turns, and the change, which ends all sessions, finds that of the login.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "secret.h"
 

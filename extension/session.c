@@ -12,7 +12,7 @@
  * Whoever shows any other token of the family holds a copy of one that somebody
  * has moved on from: the session ends.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "session.h"
 

@@ -4,7 +4,7 @@
  *	  looking at them, ending one, ending the others by a new password, and another
  *	  e-mail address.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 

@@ -12,7 +12,7 @@
  * were out of the question, and once for all values.  Where the values decide,
  * SpiQuery.by_value leaves it to the server.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "spi.h"
 

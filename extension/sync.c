@@ -16,7 +16,7 @@
  * A page that is cut leaves the part of the cursor behind that it did not reach;
  * what is then sent twice is the same or newer.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

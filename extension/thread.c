@@ -5,7 +5,7 @@
  * A reply carries the number of the message that its chain began with (post.c), so
  * that a thread is one range of an index, however deep its replies go.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"

@@ -6,7 +6,7 @@
  * for one.  Of two uses at once the row lock lets one through.  The next tickets clear
  * away those that have expired, a few each.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "ticket.h"
 

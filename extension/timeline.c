@@ -5,12 +5,10 @@
  * A standby that takes over, or a server restored to an earlier point, goes on from less than
  * some clients know, on a timeline of its own, and gives the same numbers to other messages.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-
-#include "compat.h"
 
 PG_FUNCTION_INFO_V1(chat_timeline);
 

@@ -2,7 +2,7 @@
  * token.c
  *	  Opaque tokens and their hashes.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "token.h"
 

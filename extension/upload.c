@@ -6,7 +6,7 @@
  * an attachment as any other.  The quota is taken then: how much can lie around before is
  * bounded by UPLOADS_MAX.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "attachment.h"
 

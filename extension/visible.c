@@ -2,7 +2,7 @@
  * visible.c
  *	  Waits until a transaction that was decoded can be seen.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "access/xlog.h"
 #include "miscadmin.h"
@@ -14,7 +14,6 @@
 #include "storage/procarray.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "visible.h"
 
 /* The window is some microseconds wide: a few short waits nearly always see its end. */

@@ -2,7 +2,7 @@
  * wake.c
  *	  NOTIFY at every commit that the feed tells of.
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "wake.h"
 

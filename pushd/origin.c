@@ -15,14 +15,32 @@
 	"accept-ranges, content-disposition, content-range, etag, link, location, ratelimit, " \
 	"ratelimit-policy, retry-after, x-request-id"
 
+/* An authority without ":443" of https or ":80" of http: clients and proxies may name the port or not
+ * (RFC 3986, section 6.2.3). */
+static Span
+without_default_port(Span authority, bool is_https)
+{
+	const char *port = is_https ? ":443" : ":80";
+	size_t length = strlen(port);
+
+	if (authority.length > length &&
+		memcmp(authority.start + authority.length - length, port, length) == 0)
+		authority.length -= length;
+	return authority;
+}
+
 bool
 origin_is_own(Span origin, Span host)
 {
-	const char *authority = memmem(origin.start, origin.length, "://", 3);
-	size_t scheme_length = authority ? (size_t) (authority + 3 - origin.start) : 0;
+	const char *colon = memmem(origin.start, origin.length, "://", 3);
+	size_t scheme = colon ? (size_t) (colon + 3 - origin.start) : 0;
+	bool is_https = scheme == 8 && strncasecmp(origin.start, "https", 5) == 0;
+	Span authority = {origin.start + scheme, origin.length - scheme};
 
-	return authority && host.length > 0 && origin.length - scheme_length == host.length &&
-		   strncasecmp(origin.start + scheme_length, host.start, host.length) == 0;
+	authority = without_default_port(authority, is_https);
+	host = without_default_port(host, is_https);
+	return colon && host.length > 0 && authority.length == host.length &&
+		   strncasecmp(authority.start, host.start, host.length) == 0;
 }
 
 bool

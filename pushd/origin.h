@@ -9,7 +9,10 @@
 #include "head.h"
 #include "util.h"
 
-/* Whether "https://chat.example" is the host itself; the scheme does not matter. */
+/*
+ * Whether "https://chat.example" is the host itself.  The scheme only says which port is the default one,
+ * for a proxy may speak TLS and this daemon not.
+ */
 bool origin_is_own(Span origin, Span host);
 
 /* Whether the list, comma-separated, has the origin. */

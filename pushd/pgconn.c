@@ -548,16 +548,45 @@ user_value(const char *conninfo, const char *keyword)
 	return copy;
 }
 
+/*
+ * What an administrator may set for the database or the role, and what values and statements here rely on:
+ * the forms in which values are read and written, the meaning of statements, and connections that stay.
+ * Any role may set each of these, on every version of the server.
+ */
+static const char *const pinned_settings[] = {
+	"TimeZone=UTC",
+	"DateStyle=ISO",
+	"IntervalStyle=postgres",
+	"bytea_output=hex",
+	"extra_float_digits=1",
+	"array_nulls=on",
+	"standard_conforming_strings=on",
+	"quote_all_identifiers=off",
+	"transform_null_equals=off",
+	"row_security=on",
+	"gin_fuzzy_search_limit=0",
+	"default_transaction_isolation=read\\ committed",
+	"default_transaction_deferrable=off",
+	"idle_in_transaction_session_timeout=0",
+	"idle_session_timeout=0",
+};
+
+/* Of two settings of one name the last one counts. */
 static char *
 make_settings(const PgConnOptions *options)
 {
 	char *given = user_value(options->conninfo, "options");
 	const char *user = given ? given : getenv("PGOPTIONS");
-	char *all = xasprintf("%s %s -c TimeZone=UTC", options->settings ? options->settings : "",
-						  user ? user : "");
+	Buffer all = BUFFER_EMPTY;
+	char *text;
 
+	buffer_printf(&all, "%s %s", options->settings ? options->settings : "", user ? user : "");
+	for (size_t i = 0; i < lengthof(pinned_settings); i++)
+		buffer_printf(&all, " -c %s", pinned_settings[i]);
+	text = xstrdup(buffer_cstring(&all));
+	buffer_free(&all);
 	free(given);
-	return all;
+	return text;
 }
 
 /* libpq itself heeds it only where it waits by itself. */

@@ -32,6 +32,18 @@ make_directory $etc
 make_directory $etc/createcluster.d
 echo 'create_main_cluster = false' >$dropin
 
-export DEBIAN_FRONTEND=noninteractive
+# How much it will be, before it begins.
+announce()
+{
+	apt-get install -q --no-install-recommends --assume-no "$@" 2>/dev/null </dev/null |
+		sed -n 's/^Need to get \(.*\) of archives\.$/\1 to download,/p
+			s/^[0-9]* upgraded, \([0-9]*\) newly installed.*/\1 packages,/p
+			s/^After this operation, \(.*\) of additional disk space.*/\1 on disk/p' |
+		tr '\n' ' '
+	echo
+}
+
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 apt-get update -q
+announce "$@" || true
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" </dev/null

@@ -1,5 +1,5 @@
 # build.sh: builds everything and puts it where the server and the daemon find it.
-# Sourced, after home.sh and postgres.sh.
+# Sourced, after home.sh, postgres.sh and deps.sh.
 
 # building NAME WHAT: the compilers take minutes the first time, so say where they are
 building()
@@ -16,6 +16,13 @@ built()
 	"$@" >"$log" 2>&1 && return
 	tail -n 25 "$log" >&2
 	die "building $name failed ($log)"
+}
+
+# Everything is built in the clone.
+check_writable()
+{
+	[ -w "$root" ] && [ -w "$root/extension" ] ||
+		die "$root cannot be written, and everything is built there: clone it to a folder of yours"
 }
 
 build_extension()
@@ -35,10 +42,13 @@ build_daemon()
 	install "$root/pushd/parley-pushd" "$place/stage/bin/"
 }
 
+# A release archive has it built.
 build_web()
 {
-	building web "the web client and UI"
-	built web make -s -C "$root" web
+	if ! has_web_ui; then
+		building web "the web client and UI"
+		built web make -s -C "$root" web
+	fi
 	rm -rf "$place/stage/web"
 	cp -R "$root/web/dist" "$place/stage/web"
 	chmod -R a+rX "$place/stage/web"

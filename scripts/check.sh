@@ -74,8 +74,8 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 forget_pg_environment
 unset "${!PARLEY_@}"
-# shellcheck disable=SC2086 # one word each
-need $build_packages $extension_packages $check_packages postgres node
+# shellcheck disable=SC2046,SC2086 # one word each
+need $build_packages $extension_packages $(packages_of_suites "$@") postgres node
 need_postgres
 find_owner
 say "building the web UI"

@@ -26,15 +26,31 @@ find_postgres()
 	fi
 }
 
+has_server()
+{
+	[ -n "$pg_config" ] && [ -x "$("$pg_config" --bindir)/initdb" ] &&
+		[ -x "$("$pg_config" --bindir)/postgres" ]
+}
+
+has_headers()
+{
+	[ -n "$pg_config" ] && [ -f "$("$pg_config" --includedir-server)/postgres.h" ]
+}
+
+has_pgxs()
+{
+	[ -n "$pg_config" ] && [ -f "$("$pg_config" --pgxs)" ] && [ -x "$("$pg_config" --bindir)/psql" ]
+}
+
 # Once everything is installed: pg_config must be there, and whole.
 need_postgres()
 {
 	find_postgres
 	[ -n "$pg_config" ] || die "there is no pg_config (PG_CONFIG names one)"
-	[ -f "$("$pg_config" --pgxs)" ] ||
-		die "$pg_config has no PGXS: install postgresql-server-dev-$pg_major"
 	pg_bin=$("$pg_config" --bindir)
-	[ -x "$pg_bin/initdb" ] || die "there is no server in $pg_bin: install postgresql-$pg_major"
+	has_pgxs || die "$pg_config has no PGXS or no psql: install postgresql-client-$pg_major"
+	has_headers || die "$pg_config has no server headers: install postgresql-server-dev-$pg_major"
+	has_server || die "there is no server in $pg_bin: install postgresql-$pg_major"
 }
 
 server_knows()

@@ -167,6 +167,7 @@ run_with_your_server()
 trap stop_children EXIT
 trap stop_at_request INT TERM HUP
 name_home
+check_writable
 check_not_running
 check_port
 if [ -n "${PARLEY_DATABASE_URL:-}" ]; then

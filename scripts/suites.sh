@@ -19,8 +19,10 @@ passed_line='^ok |^(test|    ).* \.\.\. ok '
 failed_line='^not ok |^(test|    ).* \.\.\. FAILED '
 work=${TMPDIR:?}/check
 stage=$work/stage
+skipped_line='^ok .*# SKIP|^1\.\.0 # SKIP'
 passed_in_all=0
 failed_in_all=0
+skipped_in_all=0
 failed_suites=
 
 # ---- suites --------------------------------------------------------------
@@ -64,10 +66,26 @@ suite_versions()
 	return $status
 }
 
+# written_for PROGRAM VERSION...: other versions of a formatter or a checker want other things of
+# the same tree, and which is there says nothing of it.
+written_for()
+{
+	local program=$1 found
+
+	shift
+	found=$("$program" --version 2>/dev/null | grep -o -m 1 '[0-9]\+\.[0-9]\+' | head -n 1)
+	for version in "$@"; do
+		[[ $found != "$version"* ]] || return 0
+	done
+	echo "ok - $program # SKIP $program is ${found:-not there}, the tree is written for $*"
+	return 1
+}
+
 suite_format()
 {
 	local file
 
+	written_for clang-format 14. || return 0
 	for file in extension/*.[ch] pushd/*.[ch] test/unit/*.[ch] test/bench/*.[ch]; do
 		[ ! -f "$file" ] || step "$file" clang-format --dry-run -Werror "$file"
 	done
@@ -77,7 +95,8 @@ suite_shell()
 {
 	local file
 
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/{versions,reference} test/bench/run; do
+	written_for shellcheck 0.9 || return 0
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/{versions,reference} test/bench/run test/fresh/run; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }
@@ -86,6 +105,7 @@ suite_cppcheck()
 {
 	local room
 
+	written_for cppcheck 2.10 || return 0
 	for room in extension pushd; do
 		step $room cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --inline-suppr \
 			--enable=warning,portability --suppressions-list=scripts/cppcheck.txt -Iextension -I$room $room
@@ -315,21 +335,23 @@ count()
 
 run_suite()
 {
-	local name=$1 log=$work/log/$1 limit=$time_limit started passed failed status=0
+	local name=$1 log=$work/log/$1 limit=$time_limit started passed failed skipped status=0
 
 	started=$(date +%s%N)
 	[[ " $patient_suites " != *" $name "* ]] || limit=$((4 * time_limit))
 	timeout $limit bash "$0" --one "$name" >"$log" 2>&1 || status=$?
-	passed=$(count "$passed_line" "$log")
+	skipped=$(count "$skipped_line" "$log")
+	passed=$(($(count "$passed_line" "$log") - $(count "^ok .*# SKIP" "$log")))
 	failed=$(count "$failed_line" "$log")
 	[ $status != 124 ] || echo "stopped after $limit s" >>"$log"
-	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$passed" = 0 ]; }; then
+	if [ "$failed" = 0 ] && { [ $status != 0 ] || [ "$((passed + skipped))" = 0 ]; }; then
 		failed=1
 	fi
-	printf '%-14s %8d %8d %9.1f\n' "$name" "$passed" "$failed" \
+	printf '%-14s %8d %8d %8d %9.1f\n' "$name" "$passed" "$failed" "$skipped" \
 		"$((($(date +%s%N) - started) / 1000000))e-3"
 	passed_in_all=$((passed_in_all + passed))
 	failed_in_all=$((failed_in_all + failed))
+	skipped_in_all=$((skipped_in_all + skipped))
 	[ "$failed" = 0 ] || failed_suites+=" $name"
 	[[ " $telling_suites " != *" $name "* ]] || grep -a '^# \|^ok \|^not ok ' "$log"
 }
@@ -356,7 +378,11 @@ report()
 		printf '\n---- %s\n' "$name"
 		tell "$work/log/$name"
 	done
-	printf '\n%d passed, %d failed\n' "$passed_in_all" "$failed_in_all"
+	if [ "$skipped_in_all" != 0 ]; then
+		printf '\nSKIPPED, and so not known:\n'
+		grep -a -h -o -E "$skipped_line.*" "$work"/log/* | sed 's/.*# SKIP/   /' | sort -u
+	fi
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed_in_all" "$failed_in_all" "$skipped_in_all"
 	[ "$failed_in_all" = 0 ]
 }
 
@@ -369,7 +395,7 @@ if [ "${1:-}" = --one ]; then
 	exit
 fi
 prepare
-printf '%-14s %8s %8s %9s\n' suite passed failed seconds
+printf '%-14s %8s %8s %8s %9s\n' suite passed failed skipped seconds
 if [ $# = 0 ]; then
 	# shellcheck disable=SC2086 # one word each
 	set -- $suites

@@ -30,18 +30,18 @@ SELECT * FROM pg_temp.events();
 
 -- a message that is stored out of line is complete
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)); COMMIT;
-SELECT kind, number, length(json), json::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();
+SELECT kind, number, length(event), event::json->>'content' = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i) AS whole FROM pg_temp.events();
 
 -- changes of messages: edits and pins as the message is now, deletions by number, reactions one by one
 BEGIN; SELECT chat.act_as(2); SELECT content FROM chat.edit(1, 2, 'an edited reply'); SELECT chat.react(1, 1, '👍'); SELECT chat.react(1, 1, '👍'); COMMIT;
 BEGIN; SELECT chat.act_as(1); SELECT chat.react(1, 1, '👍'); SELECT chat.react(1, 2, '🎉'); SELECT chat.unreact(1, 1, '👍'); SELECT chat.unreact(1, 1, '👍'); SELECT chat.pin(1, 1); COMMIT;
 BEGIN; SELECT chat.act_as(1); SELECT chat.react(1, 4, '👍'); SELECT chat.pin(1, 4); SELECT chat.delete(1, 2); COMMIT;
-SELECT transaction, kind, conversation, account, number, CASE WHEN length(json) < 1000 THEN regexp_replace(json, '"edited_at":"[^"]*"', '"edited_at":"(time)"') ELSE length(json)::text END AS json FROM pg_temp.events();
+SELECT transaction, kind, conversation, account, number, CASE WHEN length(event) < 1000 THEN regexp_replace(event, '"edited_at":"[^"]*"', '"edited_at":"(time)"') ELSE length(event)::text END AS event FROM pg_temp.events();
 BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT chat.react(1, 3, '👍'); ROLLBACK TO s; SELECT chat.react(1, 3, '🎉'); SELECT chat.mark_read(1, 4); COMMIT;
 BEGIN; SELECT chat.act_as(2); SELECT chat.mark_delivered(1, 3); COMMIT;
 BEGIN; SELECT chat.act_as(1); SELECT chat.unpin(1, 4); SELECT id AS attachment FROM chat.attach(1, E'"a".txt', 'text/plain', 'a') \gset
 SELECT seq FROM chat.send(1, '', NULL, NULL, ARRAY[:attachment]); COMMIT;
-SELECT kind, conversation, account, number, regexp_replace(json, '"content":"[0-9a-f]{255,}"', '"content":"(long)"') AS json FROM pg_temp.events();
+SELECT kind, conversation, account, number, regexp_replace(event, '"content":"[0-9a-f]{255,}"', '"content":"(long)"') AS event FROM pg_temp.events();
 
 -- reactions that come without their message are no events: a dump that is loaded
 INSERT INTO chat.reaction SELECT 1, 4, emoji, 2, now() FROM unnest(ARRAY['👍', '🎉']) emoji;
@@ -58,10 +58,10 @@ SELECT * FROM pg_temp.events();
 
 -- a value that an update did not touch is left out where the WAL leaves it out
 UPDATE chat.account SET bio = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 120) i) WHERE id = 3;
-SELECT kind, length(json::json->'user'->>'bio') FROM pg_temp.events();
+SELECT kind, length(event::json->'user'->>'bio') FROM pg_temp.events();
 ALTER TABLE chat.account ALTER bio SET STORAGE EXTERNAL;
 UPDATE chat.account SET bio = bio || '.' WHERE id = 3;
-SELECT kind, length(json::json->'user'->>'bio') FROM pg_temp.events();
+SELECT kind, length(event::json->'user'->>'bio') FROM pg_temp.events();
 UPDATE chat.account SET display_name = 'Carol C.' WHERE id = 3;
 SELECT * FROM pg_temp.events();
 
@@ -110,7 +110,7 @@ SELECT (d.conversation).id FROM chat.direct('bob') d;
 SELECT chat.block(2);
 SELECT chat.unblock(2);
 COMMIT;
-SELECT kind, flags, account, number, json FROM pg_temp.events();
+SELECT kind, flags, account, number, event FROM pg_temp.events();
 
 -- moving into the archive, out of it, and being purged is no event; the change itself is
 \o /dev/null
@@ -119,11 +119,11 @@ SELECT * FROM pg_temp.events();
 \o
 SELECT max(id) AS old FROM chat.conversation \gset
 SELECT * FROM chat.archive(now(), 1000, :old - 1);
-SELECT kind, number, json FROM pg_temp.events();
+SELECT kind, number, event FROM pg_temp.events();
 BEGIN; SELECT chat.act_as(2); SELECT content FROM chat.edit(:old, 2, 'edited'); SELECT chat.react(:old, 3, '👍'); SELECT FROM chat.delete(:old, 4); COMMIT;
-SELECT kind, number, regexp_replace(json, '"(edited_at|created_at|conversation_id)":("[^"]*"|\d+),?', '', 'g') FROM pg_temp.events();
+SELECT kind, number, regexp_replace(event, '"(edited_at|created_at|conversation_id)":("[^"]*"|\d+),?', '', 'g') FROM pg_temp.events();
 SELECT * FROM chat.purge(now(), 1000, :old - 1);
-SELECT kind, number, json FROM pg_temp.events();
+SELECT kind, number, event FROM pg_temp.events();
 
 -- only this wire version, only these options
 SELECT pg_temp.refusal($$SELECT pg_logical_slot_get_binary_changes('pg_parley_feed_test', NULL, NULL)$$);

@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 CREATE FUNCTION pg_temp.told() RETURNS TABLE (kind text, number bigint, added text, reactions text)
-LANGUAGE sql AS $$ SELECT kind, number, json::json ->> 'added', json::json ->> 'reactions' FROM pg_temp.events() $$;
+LANGUAGE sql AS $$ SELECT kind, number, event::json ->> 'added', event::json ->> 'reactions' FROM pg_temp.events() $$;
 SELECT pg_temp.react_and_unreact();
 SELECT * FROM pg_temp.told();
 ALTER TABLE chat.reaction REPLICA IDENTITY NOTHING;
@@ -53,16 +53,16 @@ ALTER TABLE chat.message ADD COLUMN note text DEFAULT 'a note', ADD COLUMN mark 
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'one column more'); SELECT content FROM chat.edit(1, 1, 'edited'); COMMIT;
 ALTER TABLE chat.message DROP COLUMN note, DROP COLUMN mark;
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'and none'); COMMIT;
-SELECT kind, number, json::json ->> 'content' AS content FROM pg_temp.events();
+SELECT kind, number, event::json ->> 'content' AS content FROM pg_temp.events();
 
 -- a column that is called otherwise: a warning, and the other tables go on
 ALTER TABLE chat.conversation RENAME COLUMN name TO title;
 UPDATE chat.conversation SET title = 'renamed' WHERE id = 1;
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'goes on'); COMMIT;
-SELECT kind, number, json::json ->> 'content' AS content FROM pg_temp.events();
+SELECT kind, number, event::json ->> 'content' AS content FROM pg_temp.events();
 ALTER TABLE chat.conversation RENAME COLUMN title TO name;
 UPDATE chat.conversation SET name = 'team' WHERE id = 1;
-SELECT kind, json::json ->> 'name' AS name FROM pg_temp.events();
+SELECT kind, event::json ->> 'name' AS name FROM pg_temp.events();
 
 -- a table that was put aside, and another in its place: neither is ours by name alone
 ALTER TABLE chat.conversation RENAME TO conversation_old;
@@ -73,14 +73,14 @@ UPDATE chat.conversation_old SET name = 'old';
 DROP TABLE chat.conversation;
 ALTER TABLE chat.conversation_old RENAME TO conversation;
 UPDATE chat.conversation SET name = 'back' WHERE id = 1;
-SELECT kind, json::json ->> 'name' AS name FROM pg_temp.events();
+SELECT kind, event::json ->> 'name' AS name FROM pg_temp.events();
 
 -- the schema has another name: what is done to the tables is still sent
 ALTER SCHEMA chat RENAME TO talk;
 UPDATE talk.conversation SET name = 'moved' WHERE id = 1;
 ALTER SCHEMA talk RENAME TO chat;
 UPDATE chat.conversation SET name = 'home' WHERE id = 1;
-SELECT kind, json::json ->> 'name' AS name FROM pg_temp.events();
+SELECT kind, event::json ->> 'name' AS name FROM pg_temp.events();
 
 -- a table that is written anew sends none of its rows again
 ALTER TABLE chat.message ADD COLUMN stamp uuid DEFAULT gen_random_uuid();
@@ -121,7 +121,7 @@ SELECT pg_replication_origin_session_setup('parley_no_further');
 UPDATE chat.conversation SET name = 'no further' WHERE id = 1;
 SELECT pg_replication_origin_session_reset();
 UPDATE chat.conversation SET name = 'own' WHERE id = 1;
-SELECT kind, json::json ->> 'name' AS name FROM pg_temp.events();
+SELECT kind, event::json ->> 'name' AS name FROM pg_temp.events();
 SELECT pg_replication_origin_drop('parley_subscription');
 SELECT pg_replication_origin_drop('parley_no_further');
 DROP TABLE pg_catalog.pg_dist_shard, chat.message_102010, chat.message_102011, chat.message_102012,
@@ -174,7 +174,7 @@ BEGIN
 END
 $$;
 COMMIT;
-SELECT kind, conversation, account, number, json FROM pg_temp.events();
+SELECT kind, conversation, account, number, event FROM pg_temp.events();
 
 -- a row whose every column is NULL but for what was done to it
 BEGIN;
@@ -184,6 +184,6 @@ INSERT INTO chat.message (changed) SELECT unnest('{r,e,d,p,a,?}'::"char"[]);
 UPDATE chat.message SET ver = NULL WHERE conversation_id IS NULL;
 INSERT INTO chat.member (changed) VALUES ('r'), ('d'), ('m'), ('b'), ('?');
 COMMIT;
-SELECT kind, conversation, account, number, json FROM pg_temp.events();
+SELECT kind, conversation, account, number, event FROM pg_temp.events();
 
 SELECT pg_drop_replication_slot('pg_parley_feed_test');

@@ -13,7 +13,7 @@ LANGUAGE sql AS $$
 $$;
 -- Asks, moves the gateway, and shows the events.
 CREATE FUNCTION pg_temp.poll(OUT kind text, OUT flags int, OUT conversation bigint, OUT account bigint,
-							 OUT number bigint, OUT ver bigint, OUT json text) RETURNS SETOF record
+							 OUT number bigint, OUT ver bigint, OUT event text) RETURNS SETOF record
 LANGUAGE plpgsql AS $$
 DECLARE
 	answer record;
@@ -22,7 +22,7 @@ DECLARE
 BEGIN
 	SELECT f.* INTO answer FROM gateway g, chat.gateway_feed(2, g.cursor, g.slow, g.ids, g.seqs, g.vers, g.accounts) f;
 	IF answer.next_cursor IS NULL THEN
-		json := 'begin anew';
+		event := 'begin anew';
 		RETURN NEXT;
 		RETURN;
 	END IF;
@@ -39,7 +39,7 @@ BEGIN
 		account := pg_temp.number(answer.events, at + 16, 8);
 		number := pg_temp.number(answer.events, at + 24, 8);
 		ver := pg_temp.number(answer.events, at + 32, 8);
-		json := regexp_replace(convert_from(substr(answer.events, at + 41, bytes), 'UTF8'), '"(created_at|edited_at)":"[^"]*"', '"\1":"(time)"', 'g');
+		event := regexp_replace(convert_from(substr(answer.events, at + 41, bytes), 'UTF8'), '"(created_at|edited_at)":"[^"]*"', '"\1":"(time)"', 'g');
 		RETURN NEXT;
 		at := at + 40 + bytes;
 	END LOOP;
@@ -64,20 +64,20 @@ SELECT * FROM pg_temp.poll();
 -- rolled back: nothing; in a savepoint: told
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'never'); ROLLBACK;
 BEGIN; SELECT chat.act_as(1); SAVEPOINT s; SELECT seq FROM chat.send(1, 'kept'); RELEASE s; COMMIT;
-SELECT kind, number, json::json ->> 'content' AS content FROM pg_temp.poll();
+SELECT kind, number, event::json ->> 'content' AS content FROM pg_temp.poll();
 
 -- who goes gets what was said before, and nothing after; who comes the reverse
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'before'); SELECT chat.remove_member(1, 3);
 SELECT seq FROM chat.send(1, 'between'); SELECT username FROM chat.add_member(1, 'dave'); SELECT seq FROM chat.send(1, 'after'); COMMIT;
-SELECT kind, flags, account, number, ver, json::json ->> 'content' AS content FROM pg_temp.poll();
+SELECT kind, flags, account, number, ver, event::json ->> 'content' AS content FROM pg_temp.poll();
 -- out and in again: the last state, behind what was said before
 BEGIN; SELECT chat.act_as(1); SELECT chat.remove_member(1, 4); SELECT seq FROM chat.send(1, 'alone');
 SELECT username FROM chat.add_member(1, 'dave'); SELECT seq FROM chat.send(1, 'together'); COMMIT;
-SELECT kind, flags, account, number, ver, json::json ->> 'content' AS content FROM pg_temp.poll();
+SELECT kind, flags, account, number, ver, event::json ->> 'content' AS content FROM pg_temp.poll();
 -- edited after somebody went: they must not see it
 BEGIN; SELECT chat.act_as(1); SELECT seq FROM chat.send(1, 'plain'); SELECT seq FROM chat.send(1, 'first words'); SELECT chat.remove_member(1, 4);
 SELECT seq FROM chat.edit(1, 9, 'second thoughts'); SELECT seq FROM chat.edit(1, 1, 'an old one'); COMMIT;
-SELECT kind, flags, account, number, ver, json::json ->> 'content' AS content FROM pg_temp.poll();
+SELECT kind, flags, account, number, ver, event::json ->> 'content' AS content FROM pg_temp.poll();
 
 -- changes: reactions and pins as the message is now, deletions, settings
 BEGIN; SELECT chat.act_as(2); SELECT chat.react(1, 2, '👍'); COMMIT;
@@ -92,7 +92,7 @@ BEGIN; SAVEPOINT s; INSERT INTO chat.session (account_id, expires_at) VALUES (2,
 RELEASE s; COMMIT;
 SELECT count(*) FROM pg_temp.poll();
 BEGIN; SAVEPOINT s; UPDATE chat.session SET ended_at = now(), end_reason = 'logout' WHERE id = :session_id; RELEASE s; COMMIT;
-SELECT kind, account, number = :session_id AS is_session, json FROM pg_temp.poll();
+SELECT kind, account, number = :session_id AS is_session, event FROM pg_temp.poll();
 UPDATE chat.account SET display_name = 'Bob ☂' WHERE id IN (2, 3);
 SELECT * FROM pg_temp.poll();
 UPDATE chat.account SET closed_at = now() WHERE id = 2;
@@ -122,9 +122,9 @@ SELECT kind, count(*), min(number), max(number) FROM pg_temp.poll() GROUP BY kin
 
 -- refusals: ahead of the server, another life of it, no cursor, another wire
 UPDATE gateway SET seqs = '{100000}';
-SELECT json FROM pg_temp.poll();
+SELECT event FROM pg_temp.poll();
 UPDATE gateway SET seqs = '{1}', cursor = '1' || cursor;
-SELECT json FROM pg_temp.poll();
+SELECT event FROM pg_temp.poll();
 SELECT chat.gateway_feed(:wire, 'nonsense', NULL, '{}', '{}', '{}', '{}');
 SELECT chat.gateway_feed(1, NULL, NULL, '{}', '{}', '{}', '{}');
 

@@ -44,6 +44,41 @@ static const struct
 	{"Sec-Fetch-Site: same-origin\r\nOrigin: https://evil.example\r\n", false},
 };
 
+/* The port that is the default of a scheme may be named or not, by the browser and by a proxy. */
+static const struct
+{
+	const char *origin, *host;
+	bool own;
+} hosts[] = {
+	{"https://chat.example", "chat.example", true},
+	{"https://chat.example", "chat.example:443", true},
+	{"http://chat.example", "chat.example:80", true},
+	{"https://chat.example:443", "chat.example", true},
+	{"https://chat.example:8443", "chat.example:8443", true},
+	{"https://[2001:db8::1]", "[2001:db8::1]:443", true},
+	{"https://[2001:db8::443]", "[2001:db8::443]", true},
+	{"https://chat.example:8443", "chat.example", false},
+	{"https://chat.example", "chat.example:80", false},
+	{"http://chat.example", "chat.example:443", false},
+	{"http://chat.example:8080", "chat.example:80", false},
+	{"https://chat.example", "chat.example:4430", false},
+	{"https://", "", false},
+};
+
+static void
+test_hosts(void)
+{
+	for (size_t i = 0; i < lengthof(hosts); i++)
+	{
+		Span origin = {hosts[i].origin, strlen(hosts[i].origin)};
+		Span host = {hosts[i].host, strlen(hosts[i].host)};
+		char name[160];
+
+		snprintf(name, sizeof(name), "%s, Host: %s", hosts[i].origin, hosts[i].host);
+		ok(origin_is_own(origin, host) == hosts[i].own, name);
+	}
+}
+
 static void
 test_origins(void)
 {
@@ -119,6 +154,7 @@ test_links(void)
 int
 main(void)
 {
+	test_hosts();
 	test_origins();
 	test_cookies();
 	test_links();

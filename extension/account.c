@@ -17,6 +17,7 @@
 #include "identity.h"
 #include "password.h"
 #include "spi.h"
+#include "unicode.h"
 
 #define USERNAME_MAX 32
 #define EMAIL_MAX 254
@@ -38,53 +39,82 @@ IsUsername(const char *name)
 		   length;
 }
 
-/* Nobody else may be taken for an account that was closed, or keep one from closing. */
+/*
+ * Names that mean something else: @all names everybody, from:me the caller, and the others
+ * are what people expect of a chat.  Existing accounts keep them.
+ */
+static const char *const reserved_names[] = {
+	"all", "channel", "deleted", "everyone", "here", "me", "system",
+};
+
+/*
+ * In any case, and with signs behind it that a mention leaves to the sentence.  Nobody else
+ * may be taken for an account that was closed either, or keep one from closing.
+ */
 static bool
-IsNameOfClosed(const char *name)
+IsReserved(const char *name)
 {
-	return pg_strncasecmp(name, ACCOUNT_CLOSED_PREFIX, strlen(ACCOUNT_CLOSED_PREFIX)) == 0;
+	size_t length = strlen(name);
+
+	if (pg_strncasecmp(name, ACCOUNT_CLOSED_PREFIX, strlen(ACCOUNT_CLOSED_PREFIX)) == 0)
+		return true;
+	while (length > 0 && strchr("_.-", name[length - 1]))
+		length--;
+	for (int i = 0; i < (int) lengthof(reserved_names); i++)
+	{
+		if (strlen(reserved_names[i]) == length &&
+			pg_strncasecmp(name, reserved_names[i], length) == 0)
+			return true;
+	}
+	return false;
 }
 
-static inline void
+static void
 CheckUsername(const char *name)
 {
-	if (!IsUsername(name) || IsNameOfClosed(name))
+	if (!IsUsername(name))
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME), errmsg("the user name is not valid"),
 				 errhint("Use 1 to %d letters (a-z), digits, dots, dashes and underscores; "
-						 "the first a letter or a digit, and not \"" ACCOUNT_CLOSED_PREFIX
-						 "\" first.",
+						 "the first a letter or a digit.",
 						 USERNAME_MAX)));
+	if (IsReserved(name))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_USERNAME),
+						errmsg("the user name \"%s\" is reserved", name)));
 }
 
 /*
- * Only what no address can do without (RFC 5321 limits the length): whether an
- * address is real shows when mail reaches it.
+ * Only what no address can do without (RFC 5321 limits the length), and nothing that
+ * can't be seen: whether an address is real shows when mail reaches it.
  */
 static bool
 IsEmail(const char *email)
 {
 	size_t length = strlen(email);
 	const char *at = strrchr(email, '@');
+	pg_wchar c;
 
 	if (length > EMAIL_MAX || at == NULL || at == email || at[1] == '\0')
 		return false;
 	if (pg_strcasecmp(at + 1, ACCOUNT_CLOSED_DOMAIN) == 0)
 		return false;
-	for (const unsigned char *c = (const unsigned char *) email; *c; c++)
+	while ((c = UnicodeNext(&email)) != 0)
 	{
-		if (*c <= ' ' || *c == 0x7f)
+		if (UnicodeIsInvisible(c))
 			return false;
 	}
 	return true;
 }
 
-void
-AccountCheckEmail(const char *email)
+char *
+AccountReadEmail(const char *email)
 {
-	if (!IsEmail(email))
+	char *normalized = strlen(email) > EMAIL_MAX ? NULL : UnicodeNormalize(UNICODE_NFC, email);
+
+	if (normalized == NULL || !IsEmail(normalized))
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_EMAIL),
 						errmsg("the e-mail address is not valid")));
+	return normalized;
 }
 
 /* ON CONFLICT leaves the choice to us which of the two unique names was taken. */
@@ -95,7 +125,7 @@ static SpiQuery insert_account = {
 };
 
 static SpiQuery username_exists = {
-	.sql = "SELECT FROM chat.account WHERE lower(username) = lower($1)",
+	.sql = "SELECT FROM chat.account WHERE lower(username COLLATE \"C\") = lower($1 COLLATE \"C\")",
 	.argtypes = {TEXTOID},
 };
 
@@ -128,7 +158,7 @@ AccountCreate(const char *username, const char *email, const char *password,
 	int64 id;
 
 	CheckUsername(username);
-	AccountCheckEmail(email);
+	email = AccountReadEmail(email);
 	PasswordCheck(password);
 	if (display_name == NULL)
 		display_name = username;
@@ -173,7 +203,8 @@ AccountChangeEmail(int64 account_id, const char *email)
 /* ---- finding accounts --------------------------------------------------- */
 
 static SpiQuery find_account = {
-	.sql = "SELECT id FROM chat.account WHERE lower(username) = lower($1) AND closed_at IS NULL",
+	.sql = "SELECT id FROM chat.account WHERE lower(username COLLATE \"C\") = lower($1 COLLATE "
+		   "\"C\") AND closed_at IS NULL",
 	.argtypes = {TEXTOID},
 };
 

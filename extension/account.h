@@ -22,8 +22,11 @@
 extern int64 AccountCreate(const char *username, const char *email, const char *password,
 						   const char *display_name);
 
-/* INVALID_EMAIL unless an account may have it. */
-extern void AccountCheckEmail(const char *email);
+/*
+ * The address as it is stored, palloc'd; INVALID_EMAIL unless an account may have it.  Two
+ * addresses are the same if they have the same NFC, but for the case of ASCII letters.
+ */
+extern char *AccountReadEmail(const char *email);
 
 /* Gives the account another address; EMAIL_TAKEN. */
 extern void AccountChangeEmail(int64 account_id, const char *email);

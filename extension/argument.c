@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "errors.h"
+#include "legible.h"
 
 #define AGE_MAX_YEARS 4000
 
@@ -57,39 +58,25 @@ ClipText(char *text, int max)
 	text[pg_mbcliplen(text, strlen(text), max)] = '\0';
 }
 
-bool
-IsBlank(const char *text)
-{
-	return text[strspn(text, " \t\r\n\v\f")] == '\0';
-}
-
-static bool
-HasControlCharacter(const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-	{
-		if (*c < ' ' || *c == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 void
 CheckName(const char *what, const char *name, int max)
 {
-	if (IsBlank(name) || HasControlCharacter(name) || pg_mbstrlen(name) > max)
+	if (pg_mbstrlen(name) > max || !LegibleName(name))
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
-				 errhint("Use 1 to %d characters, none of them a control character.", max)));
+				 errhint("Use 1 to %d characters that can be seen; spaces only between them.",
+						 max)));
 }
 
 void
 CheckText(const char *what, const char *text, int max)
 {
-	if (IsBlank(text) || pg_mbstrlen(text) > max)
+	if (pg_mbstrlen(text) > max || !LegibleText(text))
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
-				 errhint("Use 1 to %d characters, not only spaces.", max)));
+				 errhint("Use 1 to %d characters, of which some can be seen; of control characters "
+						 "only tabs and ends of lines.",
+						 max)));
 }
 
 void

@@ -27,14 +27,11 @@ extern int64 ArgumentRequireInt64(FunctionCallInfo fcinfo, int n, const char *wh
 /* Cuts a string of the caller to at most max bytes, never inside a character. */
 extern void ClipText(char *text, int max);
 
-/* A name people see: 1 to max characters, no control characters, not only spaces. */
+/* A name that people see: 1 to max characters by the rule of LegibleName(). */
 extern void CheckName(const char *what, const char *name, int max);
 
-/* A text of several lines: 1 to max characters, not only spaces. */
+/* A text of several lines: 1 to max characters by the rule of LegibleText(). */
 extern void CheckText(const char *what, const char *text, int max);
-
-/* Nothing but white space. */
-extern bool IsBlank(const char *text);
 
 /* How old something must be: no negative part, and not before what the calendar has. */
 extern void CheckAge(const char *what, const Interval *age);

@@ -65,17 +65,26 @@ AttachmentInit(void)
 
 /* ---- what may come in --------------------------------------------------- */
 
-/* A name that is shown and saved as it is: no path, and no text that runs backward. */
+/* Without the spaces around it, palloc'd: some systems give such names to files. */
+static char *
+Trim(const char *name)
+{
+	const char *begin = name + strspn(name, " ");
+	size_t length = strlen(begin);
+
+	while (length > 0 && begin[length - 1] == ' ')
+		length--;
+	return pnstrdup(begin, length);
+}
+
+/* A name that is shown and saved as it is: no path either. */
 static void
 CheckFileName(const char *name)
 {
-	CheckName("file name", name, NAME_MAX_CHARACTERS);
-	if (strpbrk(name, "/\\") || HasBidiControl(name) || strcmp(name, ".") == 0 ||
-		strcmp(name, "..") == 0)
+	CheckName("file name", Trim(name), NAME_MAX_CHARACTERS);
+	if (strpbrk(name, "/\\") || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ATTACHMENT),
-						errmsg("the file name is not valid"),
-						errhint("Leave out slashes and characters that change the direction of "
-								"text.")));
+						errmsg("the file name is not valid"), errhint("Leave out slashes.")));
 }
 
 /* restricted-name of RFC 6838, in lower case. */

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "argument.h"
+#include "legible.h"
 #include "scoped.h"
 
 #define GATEWAY_ROLE "chat_gateway"
@@ -47,7 +48,10 @@ chat_set_client(PG_FUNCTION_ARGS)
 
 	MemoryContextSwitchTo(old);
 	if (agent)
+	{
+		LegibleClean(agent);
 		ClipText(agent, AGENT_MAX);
+	}
 	*now = (Client){.address = address, .agent = agent};
 	PG_RETURN_VOID();
 }

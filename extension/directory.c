@@ -2,6 +2,7 @@
  * directory.c
  *	  Finding people and conversations by a part of their name.
  *
+ * Names are compared by UnicodeFold(), user names among them, whose letters are ASCII.
  * What begins with the query comes first.  A part inside a name is found by the pieces
  * that an index holds (gram.h); a query too short to have any, such as two Latin
  * letters, only finds what begins with it.
@@ -18,6 +19,7 @@
 #include "ratelimit.h"
 #include "search_index.h"
 #include "spi.h"
+#include "unicode.h"
 
 #define MAX_RESULTS 100
 #define QUERY_MAX 400 /* bytes; no name is longer */
@@ -35,15 +37,17 @@ PG_FUNCTION_INFO_V1(chat_search_conversations);
 	}
 
 static SpiQuery find_users = {
-	.sql = "SELECT u.* FROM (SELECT a.id, a.username FROM chat.account a "
-		   "WHERE (lower(a.username) LIKE $3 OR lower(a.display_name) LIKE $3) "
-		   "AND a.closed_at IS NULL "
-		   "UNION SELECT a.id, a.username FROM chat.account a "
-		   "WHERE chat.search_grams(a.username || ' ' || a.display_name) @> $5 "
-		   "AND (lower(a.username) LIKE $4 OR lower(a.display_name) LIKE $4) "
-		   "AND a.closed_at IS NULL) f JOIN chat.user_info u ON u.id = f.id WHERE f.id <> $1 "
-		   "ORDER BY lower(u.username) LIKE $3 OR lower(u.display_name) LIKE $3 DESC, "
-		   "lower(u.username) LIMIT $2",
+	.sql =
+		"SELECT u.* FROM (SELECT a.id, a.username FROM chat.account a "
+		"WHERE (lower(a.username COLLATE \"C\") LIKE $3 "
+		"OR chat.fold_case(a.display_name) LIKE $3) AND a.closed_at IS NULL "
+		"UNION SELECT a.id, a.username FROM chat.account a "
+		"WHERE chat.search_grams(chat.fold_case(a.username || ' ' || a.display_name)) @> $5 "
+		"AND (lower(a.username COLLATE \"C\") LIKE $4 OR chat.fold_case(a.display_name) LIKE $4) "
+		"AND a.closed_at IS NULL) f JOIN chat.user_info u ON u.id = f.id WHERE f.id <> $1 "
+		"ORDER BY lower(u.username COLLATE \"C\") LIKE $3 OR chat.fold_case(u.display_name) LIKE "
+		"$3 DESC, "
+		"lower(u.username COLLATE \"C\") LIMIT $2",
 	.argtypes = NAME_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -61,13 +65,14 @@ static SpiQuery find_conversations = {
 		   "JOIN chat.account a ON a.id = o.account_id WHERE NOT c.is_group "
 		   "AND o.conversation_id = c.id AND o.account_id <> $1) n "
 		   "WHERE me.account_id = $1 AND me.state = 'joined' "
-		   "AND (lower(n.name) LIKE $4 OR lower(n.username) LIKE $4) "
+		   "AND (chat.fold_case(n.name) LIKE $4 OR chat.fold_case(n.username) LIKE $4) "
 		   "UNION ALL SELECT c.id, true, c.name, true, false FROM chat.conversation c "
-		   "WHERE c.is_group AND c.is_public AND c.deleted_at IS NULL AND lower(c.name) LIKE $4 "
-		   "AND chat.search_grams(c.name) @> $5 "
+		   "WHERE c.is_group AND c.is_public AND c.deleted_at IS NULL "
+		   "AND chat.fold_case(c.name) LIKE $4 AND chat.search_grams(chat.fold_case(c.name)) @> $5 "
 		   "AND NOT EXISTS (SELECT FROM chat.member me WHERE me.conversation_id = c.id "
 		   "AND me.account_id = $1 AND me.state IN ('joined', 'banned'))) f "
-		   "ORDER BY lower(f.name) LIKE $3 DESC, f.joined DESC, lower(f.name), f.id LIMIT $2",
+		   "ORDER BY chat.fold_case(f.name) LIKE $3 DESC, f.joined DESC, "
+		   "chat.fold_case(f.name) COLLATE \"C\", f.id LIMIT $2",
 	.argtypes = NAME_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -83,8 +88,8 @@ SearchNames(FunctionCallInfo fcinfo, SpiQuery *statement)
 
 	RateLimitRequire(RATE_SEARCH, caller);
 	ClipText(query, QUERY_MAX);
-	query = SearchLower(query);
-	grams = SearchGrams(query);
+	query = UnicodeFold(query);
+	grams = SearchGrams(SearchLower(query)); /* as chat.search_grams() makes those of the index */
 	return SpiReturnRows(fcinfo, statement,
 						 SpiArgs(SpiInt64(caller), SpiInt32(limit),
 								 SpiText(SearchPattern(query, false)),

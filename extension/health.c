@@ -19,8 +19,9 @@ PG_FUNCTION_INFO_V1(chat_health);
 /* ---- settings ----------------------------------------------------------- */
 
 static SpiQuery show_settings = {
-	.sql = "SELECT name, setting, unit, boot_val, min_val, max_val, short_desc "
-		   "FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_parley.%' ORDER BY name",
+	.sql =
+		"SELECT name, setting, unit, boot_val, min_val, max_val, short_desc "
+		"FROM pg_catalog.pg_settings WHERE name LIKE 'pg\\_parley.%' ORDER BY name COLLATE \"C\"",
 	.read_only = true,
 };
 

@@ -42,10 +42,10 @@ static void
 AddCandidates(Candidates *found, const char *name, size_t length)
 {
 	found->mentions++;
-	if (length == 3 && pg_strncasecmp(name, "all", 3) == 0)
-		found->all = true;
 	for (; length > 0 && found->count < CANDIDATES_MAX; length--)
 	{
+		if (length == 3 && pg_strncasecmp(name, "all", 3) == 0)
+			found->all = true;
 		if (length <= USERNAME_MAX)
 		{
 			found->names[found->count] =
@@ -78,7 +78,8 @@ static SpiQuery insert_mentions = {
 	.sql = "INSERT INTO chat.mention (conversation_id, account_id, seq) "
 		   "SELECT DISTINCT $1, w.id, $2 FROM (SELECT DISTINCT ON (n.word) a.id "
 		   "FROM unnest($4, $5) AS n (word, name) "
-		   "JOIN chat.account a ON lower(a.username) = lower(n.name) AND a.closed_at IS NULL "
+		   "JOIN chat.account a ON lower(a.username COLLATE \"C\") = lower(n.name COLLATE \"C\") "
+		   "AND a.closed_at IS NULL "
 		   "JOIN chat.member m ON m.conversation_id = $1 AND m.account_id = a.id "
 		   "AND m.state = 'joined' "
 		   "ORDER BY n.word, length(n.name) DESC) w WHERE w.id <> $3 "

@@ -46,7 +46,8 @@ static SpiQuery lift_ban = {
 
 static SpiQuery list_banned = {
 	.sql = "SELECT u.* FROM chat.member m JOIN chat.user_info u ON u.id = m.account_id "
-		   "WHERE m.conversation_id = $1 AND m.state = 'banned' ORDER BY lower(u.username)",
+		   "WHERE m.conversation_id = $1 AND m.state = 'banned' "
+		   "ORDER BY lower(u.username COLLATE \"C\")",
 	.argtypes = {INT8OID},
 	.read_only = true,
 };

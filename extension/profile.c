@@ -8,7 +8,6 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/rel.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
@@ -36,19 +35,10 @@ CheckPersonName(const char *what, const char *name)
 	CheckName(what, name, NAME_MAX_CHARACTERS);
 }
 
-/* Lines are allowed, other control characters are not. */
 static void
 CheckBio(const char *what, const char *bio)
 {
-	bool plain = true;
-
-	for (const unsigned char *c = (const unsigned char *) bio; *c; c++)
-		plain = plain && (*c == '\n' || (*c >= ' ' && *c != 0x7f));
-	if (!plain || IsBlank(bio) || pg_mbstrlen(bio) > BIO_MAX_CHARACTERS)
-		ereport(ERROR,
-				(ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT), errmsg("the %s is not valid", what),
-				 errhint("Use 1 to %d characters, none of them a control character but line feed.",
-						 BIO_MAX_CHARACTERS)));
+	CheckText(what, bio, BIO_MAX_CHARACTERS);
 }
 
 /* Others' browsers fetch it: a web address, or a path on the own server. */

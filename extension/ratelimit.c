@@ -19,7 +19,6 @@
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "utils/formatting.h"
-#include "catalog/pg_collation_d.h"
 #include "utils/inet.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -419,7 +418,7 @@ RateLimitTrySucceeded(int64 account_id)
 int64
 RateLimitStandIn(const char *login)
 {
-	char *lower = str_tolower(login, strlen(login), DEFAULT_COLLATION_OID);
+	char *lower = asc_tolower(login, strlen(login));
 	uint64 hash = hash_bytes_extended((const unsigned char *) lower, (int) strlen(lower), 0);
 
 	return -(int64) (hash >> 1) - 1;

@@ -1,7 +1,7 @@
 /*
  * reaction.c
  *	  Reactions: one row for each account and emoji, and their summary in the row of
- *	  the message.
+ *	  the message.  An emoji is stored in one spelling (emoji.h), whichever was typed.
  *
  * The summary is made when a reaction comes or goes, under the conversation's lock,
  * from the rows of that one message; so it is exact, and reading a page of messages
@@ -17,8 +17,8 @@
 #include "archive.h"
 #include "argument.h"
 #include "change.h"
-#include "content.h"
 #include "conversation.h"
+#include "emoji.h"
 #include "errors.h"
 #include "identity.h"
 #include "spi.h"
@@ -34,13 +34,14 @@ PG_FUNCTION_INFO_V1(chat_reactions);
 static SpiQuery insert_reaction = {
 	.sql = "INSERT INTO chat.reaction (conversation_id, seq, emoji, account_id, created_at) "
 		   "VALUES ($1, $2, $3, $4, clock_timestamp()) ON CONFLICT DO NOTHING",
-	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID},
+	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID},
 };
 
+/* $5: a row that was stored as it was typed goes by the same spelling. */
 static SpiQuery delete_reaction = {
 	.sql = "DELETE FROM chat.reaction "
-		   "WHERE conversation_id = $1 AND seq = $2 AND emoji = $3 AND account_id = $4",
-	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID},
+		   "WHERE conversation_id = $1 AND seq = $2 AND emoji IN ($3, $5) AND account_id = $4",
+	.argtypes = {INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID},
 };
 
 /*
@@ -79,10 +80,11 @@ Summarize(MessageChange *change)
 static Datum
 ChangeReaction(FunctionCallInfo fcinfo, SpiQuery *change_row)
 {
-	char *emoji = ArgumentText(fcinfo, 2);
+	char *typed = ArgumentText(fcinfo, 2);
+	char *emoji = EmojiCanonical(typed);
 	MessageChange change;
 
-	if (!IsEmoji(emoji))
+	if (emoji == NULL)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_EMOJI),
 						errmsg("a reaction must be one emoji")));
 	RateLimitRequire(RATE_REACT, IdentityRequire());
@@ -92,7 +94,7 @@ ChangeReaction(FunctionCallInfo fcinfo, SpiQuery *change_row)
 	if (change_row == &insert_reaction)
 		ChangeRequireVoice(&change);
 	if (SpiRun(change_row, SpiArgs(SpiInt64(change.conversation_id), SpiInt64(change.seq),
-								   SpiText(emoji), SpiInt64(change.caller))) > 0 &&
+								   SpiText(emoji), SpiInt64(change.caller), SpiText(typed))) > 0 &&
 		Summarize(&change) > EMOJI_KINDS_MAX)
 		ereport(ERROR,
 				(ParleyErrcode(PARLEY_ERROR_LIMIT_REACHED),
@@ -117,9 +119,9 @@ chat_unreact(PG_FUNCTION_ARGS)
 static SpiQuery list_reactions = {
 	.sql = "SELECT r.emoji, r.account_id, a.username, r.created_at "
 		   "FROM chat.reaction r JOIN chat.account a ON a.id = r.account_id "
-		   "WHERE r.conversation_id = $1 AND r.seq = $2 AND ($3 IS NULL OR r.emoji = $3) "
+		   "WHERE r.conversation_id = $1 AND r.seq = $2 AND ($3 IS NULL OR r.emoji IN ($3, $6)) "
 		   "AND ($4 IS NULL OR r.created_at > $4) ORDER BY r.created_at, r.account_id LIMIT $5",
-	.argtypes = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID},
+	.argtypes = {INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID},
 	.read_only = true,
 };
 
@@ -130,10 +132,11 @@ chat_reactions(PG_FUNCTION_ARGS)
 	int64 conversation_id = ArgumentRequireInt64(fcinfo, 0, "conversation_id");
 	int64 seq = ArgumentRequireInt64(fcinfo, 1, "seq");
 	int limit = CheckLimit(PG_ARGISNULL(4) ? PAGE_MAX : PG_GETARG_INT32(4), PAGE_MAX);
+	char *emoji = ArgumentText(fcinfo, 2);
 
 	ConversationRequireMember(conversation_id, caller);
 	return SpiReturnRows(fcinfo, &list_reactions,
 						 SpiArgs(SpiInt64(conversation_id), SpiInt64(seq),
 								 SpiFunctionArg(fcinfo, 2), SpiFunctionArg(fcinfo, 3),
-								 SpiInt32(limit)));
+								 SpiInt32(limit), SpiText(emoji ? EmojiCanonical(emoji) : NULL)));
 }

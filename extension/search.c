@@ -251,10 +251,11 @@ static SpiQuery find_conversations = {
 	.sql = "SELECT array_agg(c.id) FROM chat.member me "
 		   "JOIN chat.conversation c ON c.id = me.conversation_id "
 		   "WHERE me.account_id = $1 AND me.state = 'joined' AND ($3 IS NULL OR c.id = ANY ($3)) "
-		   "AND (c.id::text = $2 OR CASE WHEN c.is_group THEN lower(c.name) = lower($2) "
+		   "AND (c.id::text = $2 OR CASE WHEN c.is_group THEN chat.fold_case(c.name) = "
+		   "chat.fold_case($2) "
 		   "ELSE EXISTS (SELECT FROM chat.member o JOIN chat.account a ON a.id = o.account_id "
 		   "WHERE o.conversation_id = c.id AND o.account_id <> $1 "
-		   "AND lower(a.username) = lower(ltrim($2, '@'))) END)",
+		   "AND lower(a.username COLLATE \"C\") = lower(ltrim($2, '@') COLLATE \"C\")) END)",
 	.argtypes = {INT8OID, TEXTOID, INT8ARRAYOID},
 	.read_only = true,
 };

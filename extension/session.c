@@ -28,11 +28,13 @@
 #include "identity.h"
 #include "client.h"
 #include "keyring.h"
+#include "legible.h"
 #include "ratelimit.h"
 #include "result.h"
 #include "secret.h"
 #include "spi.h"
 #include "token.h"
+#include "unicode.h"
 #include "wake.h"
 
 #define LOGIN_MAX 254		 /* bytes: those of an e-mail address */
@@ -274,7 +276,10 @@ OpenSession(FunctionCallInfo fcinfo, AuditKind kind, int64 account_id, int n)
 	if (client_info == NULL && ClientAgent())
 		client_info = pstrdup(ClientAgent());
 	if (client_info)
+	{
+		LegibleClean(client_info);
 		ClipText(client_info, CLIENT_INFO_MAX);
+	}
 	SpiBegin();
 	SpiRun(&insert_session,
 		   SpiArgs(SpiInt64(account_id), SpiText(client_info), SpiInt32(session_lifetime_days)));
@@ -303,10 +308,18 @@ chat_signup(PG_FUNCTION_ARGS)
 
 static SpiQuery find_login = {
 	.sql = "SELECT a.id FROM chat.account a "
-		   "WHERE (lower(a.username) = lower($1) OR lower(a.email) = lower($1)) "
-		   "AND a.closed_at IS NULL ORDER BY lower(a.username) = lower($1) DESC LIMIT 1",
+		   "WHERE (lower(a.username COLLATE \"C\") = lower($1 COLLATE \"C\") "
+		   "OR lower(a.email COLLATE \"C\") = lower($1 COLLATE \"C\")) AND a.closed_at IS NULL "
+		   "ORDER BY lower(a.username COLLATE \"C\") = lower($1 COLLATE \"C\") DESC LIMIT 1",
 	.argtypes = {TEXTOID},
 };
+
+/* As addresses are stored.  What is too long for one is nobody's anyhow. */
+static char *
+NormalizeLogin(char *login)
+{
+	return strlen(login) > LOGIN_MAX ? login : UnicodeNormalize(UNICODE_NFC, login);
+}
 
 /* 0 if there is none, as for what is longer than name and address can be. */
 static int64
@@ -330,7 +343,7 @@ FindLogin(const char *login)
 Datum
 chat_login(PG_FUNCTION_ARGS)
 {
-	char *login = ArgumentRequireText(fcinfo, 0, "login");
+	char *login = NormalizeLogin(ArgumentRequireText(fcinfo, 0, "login"));
 	char *password = ArgumentRequireText(fcinfo, 1, "password");
 	int64 account_id = FindLogin(login);
 	int64 limited = account_id ? account_id : RateLimitStandIn(login);

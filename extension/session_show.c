@@ -98,7 +98,7 @@ chat_change_email(PG_FUNCTION_ARGS)
 	int64 account_id = IdentityRequire();
 	SecretAnswer answer;
 
-	AccountCheckEmail(email);
+	email = AccountReadEmail(email);
 	answer = SecretVerifyAgain(account_id, password, "change_email");
 	if (answer.refusal != PARLEY_NO_ERROR)
 		return SecretOutcome(fcinfo, answer);

@@ -12,7 +12,7 @@ BEGIN;
 SELECT chat.act_as(1);
 SELECT id FROM chat.create_group('team', ARRAY['bob', 'carol', 'x_1']);
 SELECT content, pg_temp.named(1, (SELECT seq FROM chat.send(1, content))) FROM unnest(ARRAY[
-	'hi @bob', '@BOB, @carol', '@bob@carol', '(@bob)', 'see @bob.', '@bob...', '@bob''s', '你好@bob', '@bob!@x_1', '@x_1_', '@all', '@ALL and @bob',
+	'hi @bob', '@BOB, @carol', '@bob@carol', '(@bob)', 'see @bob.', '@bob...', '@bob''s', '你好@bob', '@bob!@x_1', '@x_1_', '@all', '@ALL and @bob', '@all.', '(@All...)', '@all_', '@all-', '@all.x',
 	'bob@bob.example', 'me@bob', 'x+@bob', 'x-@bob', '_@bob', '@dave', '@nobody', '@', '@@', '@ bob', '@alice', '@bobby', '@bob-and-co', '@allegro',
 	'@bob @bob @bob', 'no one']) AS content;
 

@@ -54,7 +54,7 @@ CREATE INDEX audit_log_account_idx ON chat.audit_log (account_id, id);
 CREATE INDEX audit_log_actor_idx ON chat.audit_log (actor_id, id);
 CREATE INDEX audit_log_conversation_idx ON chat.audit_log (conversation_id, id)
 	WHERE conversation_id IS NOT NULL;
-CREATE INDEX audit_log_kind_idx ON chat.audit_log (kind, id);
+CREATE INDEX audit_log_kind_idx ON chat.audit_log (kind text_pattern_ops, id);
 CREATE INDEX audit_log_address_idx ON chat.audit_log (address, id) WHERE address IS NOT NULL;
 CREATE INDEX audit_log_at_idx ON chat.audit_log (at);
 

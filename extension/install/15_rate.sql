@@ -1,8 +1,8 @@
 -- How often something may be done, and where a call comes from.
 
 CREATE TABLE chat.rate_limit (
-	action     text NOT NULL,
-	scope      text NOT NULL CHECK (scope IN ('account', 'address', 'all')),
+	action     text COLLATE "C" NOT NULL,
+	scope      text COLLATE "C" NOT NULL CHECK (scope IN ('account', 'address', 'all')),
 	burst      int CHECK (burst BETWEEN 1 AND 1000000),
 	per_minute float8 CHECK (per_minute BETWEEN 0.001 AND 60000000),
 	PRIMARY KEY (action, scope),

@@ -17,14 +17,23 @@ COMMENT ON TABLE chat.account IS 'A person: profile only, no secret';
 COMMENT ON COLUMN chat.account.username IS 'Never changes: messages carry it';
 COMMENT ON COLUMN chat.account.profile_changed_at IS 'When what others see of it last changed';
 
--- text_pattern_ops serves equality and the prefix search of search_users() alike.
-CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username) text_pattern_ops);
-CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email));
+-- The folding of ASCII letters is the same in every database, that of others is not: in Turkish
+-- "I" is the capital of another letter than "i".  "C" also serves the prefix search of search_users().
+CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username COLLATE "C"));
+CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email COLLATE "C"));
 -- Find who has just gone and whose profile has just changed, for chat.gateway_feed().
 CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX account_profile_changed_idx ON chat.account (profile_changed_at)
 	WHERE profile_changed_at IS NOT NULL;
-CREATE INDEX account_display_name_idx ON chat.account (lower(display_name) text_pattern_ops);
+
+CREATE FUNCTION chat.fold_case(name text) RETURNS text
+	AS 'MODULE_PATHNAME', 'chat_fold_case'
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION chat.fold_case(text) IS
+	'The form in which names are compared whatever their case: NFC, and simple case folding by Unicode, the same in every database';
+
+CREATE INDEX account_display_name_idx ON chat.account
+	(chat.fold_case(display_name) text_pattern_ops);
 
 CREATE TABLE chat.account_secret (
 	account_id    bigint PRIMARY KEY REFERENCES chat.account (id),
@@ -97,7 +106,7 @@ COMMENT ON FUNCTION chat.search_users(text, int) IS
 
 REVOKE ALL ON FUNCTION
 	chat.current_account_id(), chat.act_as(bigint), chat.me(), chat.user_by_id(bigint),
-	chat.search_users(text, int)
+	chat.search_users(text, int), chat.fold_case(text)
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	chat.current_account_id(), chat.me(), chat.user_by_id(bigint), chat.search_users(text, int)

@@ -1,7 +1,7 @@
 -- Signing keys, sessions (one login = one family of refresh tokens), sign-up and login.
 
 CREATE TABLE chat.jwt_key (
-	kid        text PRIMARY KEY,
+	kid        text COLLATE "C" PRIMARY KEY,
 	algorithm  text NOT NULL,
 	secret     bytea NOT NULL,
 	public_key bytea,

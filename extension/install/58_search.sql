@@ -46,9 +46,10 @@ COMMENT ON FUNCTION chat.search_grams(text) IS
 	'The pieces of a text, in lower case, that an index on it holds: three characters each, of scripts without spaces also one and two';
 
 CREATE INDEX account_grams_idx ON chat.account
-	USING gin (chat.search_grams(username || ' ' || display_name)) WHERE closed_at IS NULL;
+	USING gin (chat.search_grams(chat.fold_case(username || ' ' || display_name)))
+	WHERE closed_at IS NULL;
 CREATE INDEX conversation_grams_idx ON chat.conversation
-	USING gin (chat.search_grams(name)) WHERE is_group;
+	USING gin (chat.search_grams(chat.fold_case(name))) WHERE is_group;
 
 -- Names are put together here and not by regconfig's output, which depends on search_path and
 -- quote_all_identifiers.

@@ -81,7 +81,7 @@ COMMENT ON TABLE chat.retention IS
 
 CREATE TABLE chat.hold (
 	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
-	reason          text NOT NULL CHECK (octet_length(reason) BETWEEN 1 AND 800),
+	reason          text COLLATE "C" NOT NULL CHECK (octet_length(reason) BETWEEN 1 AND 800),
 	held_at         timestamptz NOT NULL DEFAULT now(),
 	account_id      bigint REFERENCES chat.account (id),
 	PRIMARY KEY (conversation_id, reason)

@@ -75,7 +75,8 @@ UNION ALL SELECT 'relation', name, concat_ws(' ', relkind, relpersistence, relro
 UNION ALL SELECT 'view', name, md5(pg_get_viewdef(oid)), '' FROM r WHERE relkind = 'v'
 UNION ALL SELECT 'column', name || '.' || attname, concat_ws(' ', rank() OVER (PARTITION BY r.oid ORDER BY attnum),
 		format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attstorage, attcompression,
-		pg_get_expr(d.adbin, d.adrelid), col_description(r.oid, attnum)), coalesce(attacl::text, '')
+		nullif(attcollation, 100)::regcollation, pg_get_expr(d.adbin, d.adrelid), col_description(r.oid, attnum)),
+		coalesce(attacl::text, '')
 	FROM r JOIN pg_attribute a ON a.attrelid = r.oid AND attnum > 0 AND NOT attisdropped
 	LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
 UNION ALL SELECT 'constraint', r.name || ' ' || conname, pg_get_constraintdef(c.oid), convalidated::text

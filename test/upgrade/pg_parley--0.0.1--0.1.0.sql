@@ -2,6 +2,24 @@
 -- the rooms of the install script that match it, in their order: they are new as a whole.
 -- What has changed in the rooms that 0.0.1 had comes before them.
 
+-- Texts in keys are compared byte by byte, names by one folding of case.
+CREATE FUNCTION chat.fold_case(name text) RETURNS text
+	AS 'MODULE_PATHNAME', 'chat_fold_case'
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION chat.fold_case(text) IS
+	'The form in which names are compared whatever their case: NFC, and simple case folding by Unicode, the same in every database';
+REVOKE ALL ON FUNCTION chat.fold_case(text) FROM PUBLIC;
+DROP INDEX chat.account_username_key, chat.account_email_key, chat.account_display_name_idx,
+	chat.audit_log_kind_idx;
+CREATE UNIQUE INDEX account_username_key ON chat.account (lower(username COLLATE "C"));
+CREATE UNIQUE INDEX account_email_key ON chat.account (lower(email COLLATE "C"));
+CREATE INDEX account_display_name_idx ON chat.account
+	(chat.fold_case(display_name) text_pattern_ops);
+CREATE INDEX audit_log_kind_idx ON chat.audit_log (kind text_pattern_ops, id);
+ALTER TABLE chat.rate_limit ALTER COLUMN action TYPE text COLLATE "C",
+	ALTER COLUMN scope TYPE text COLLATE "C";
+ALTER TABLE chat.jwt_key ALTER COLUMN kid TYPE text COLLATE "C";
+
 CREATE INDEX account_closed_idx ON chat.account (closed_at) WHERE closed_at IS NOT NULL;
 ALTER TABLE chat.account ADD COLUMN profile_changed_at timestamptz;
 COMMENT ON COLUMN chat.account.profile_changed_at IS 'When what others see of it last changed';

@@ -3,7 +3,8 @@
  *	  Argon2id by libargon2.
  *
  * libargon2 takes its working memory from malloc and gives it back before it
- * returns; a hash can't be interrupted.  No copy of a password is made here.
+ * returns; a hash can't be interrupted.  The normalized copy of a password that is made
+ * here is overwritten after use.
  */
 #include "compat.h"
 
@@ -18,6 +19,7 @@
 #include "guc.h"
 #include "hashslot.h"
 #include "password.h"
+#include "unicode.h"
 
 #define SALT_SIZE 16
 #define HASH_SIZE 32
@@ -54,20 +56,86 @@ PasswordInit(void)
 	DefineSettings(settings, lengthof(settings));
 }
 
+/* ---- one form for what is typed ----------------------------------------- */
+
+/* What is hashed of a password of at most PASSWORD_MAX_BYTES, palloc'd. */
+static char *
+Normalize(const char *password)
+{
+	char *normalized = UnicodeNormalize(UNICODE_NFKC, password);
+	const char *from = normalized;
+	char *to = normalized;
+
+	while (*from)
+	{
+		const char *at = from;
+
+		if (UnicodeIsSpace(UnicodeNext(&from)))
+			*to++ = ' ';
+		else
+		{
+			memmove(to, at, from - at);
+			to += from - at;
+		}
+	}
+	*to = '\0';
+	return normalized;
+}
+
+static void
+Forget(char *password)
+{
+	explicit_bzero(password, strlen(password));
+	pfree(password);
+}
+
+/* -1: too long */
+static int
+CountCharacters(const char *password)
+{
+	char *normalized;
+	int count = -1;
+
+	if (strlen(password) > PASSWORD_MAX_BYTES)
+		return -1;
+	normalized = Normalize(password);
+	if (strlen(normalized) <= PASSWORD_MAX_BYTES)
+		count = pg_mbstrlen(normalized);
+	Forget(normalized);
+	return count <= PASSWORD_MAX_CHARACTERS ? count : -1;
+}
+
+static bool
+HasControl(const char *password)
+{
+	pg_wchar c;
+
+	while ((c = UnicodeNext(&password)) != 0)
+	{
+		if (c < ' ' || (c >= 0x7F && c <= 0x9F))
+			return true;
+	}
+	return false;
+}
+
 void
 PasswordCheck(const char *password)
 {
-	size_t size = strlen(password);
-	int characters = size <= PASSWORD_MAX_BYTES ? pg_mbstrlen(password) : INT_MAX;
+	int characters = CountCharacters(password);
 
-	if (characters < PASSWORD_MIN_CHARACTERS)
-		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_PASSWORD),
-						errmsg("a password has at least %d characters", PASSWORD_MIN_CHARACTERS)));
-	if (characters > PASSWORD_MAX_CHARACTERS)
+	if (characters < 0)
 		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_PASSWORD),
 						errmsg("a password has at most %d characters and %d bytes",
 							   PASSWORD_MAX_CHARACTERS, PASSWORD_MAX_BYTES)));
+	if (characters < PASSWORD_MIN_CHARACTERS)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_PASSWORD),
+						errmsg("a password has at least %d characters", PASSWORD_MIN_CHARACTERS)));
+	if (HasControl(password))
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_PASSWORD),
+						errmsg("a password has no control characters")));
 }
+
+/* ---- hashing ------------------------------------------------------------ */
 
 static HashCost
 CurrentCost(void)
@@ -145,10 +213,12 @@ PasswordHash(const char *password)
 {
 	size_t size = EncodedSize();
 	char *encoded = palloc(size);
+	char *normalized = Normalize(password);
 	uint8 salt[SALT_SIZE];
 
 	CryptoRandom(salt, sizeof(salt));
-	Hash(password, salt, encoded, size);
+	Hash(normalized, salt, encoded, size);
+	Forget(normalized);
 	return encoded;
 }
 
@@ -164,28 +234,50 @@ PretendToVerify(void)
 	pfree(encoded);
 }
 
-bool
-PasswordVerify(const char *phc, const char *password)
+/* phc is an Argon2id hash of costs that are allowed, or NULL. */
+static bool
+Verify(const char *phc, const char *password)
 {
-	size_t size = strlen(password);
 	sigset_t previous;
-	HashCost cost;
 	int slot;
 	int result;
 
-	if (phc == NULL || size > PASSWORD_MAX_BYTES || !ParseCost(phc, &cost))
+	if (phc == NULL)
 	{
 		PretendToVerify();
 		return false;
 	}
 	slot = HashSlotTake();
 	HoldSignals(&previous);
-	result = argon2id_verify(phc, password, size);
+	result = argon2id_verify(phc, password, strlen(password));
 	ReleaseSignals(&previous);
 	HashSlotRelease(slot);
 	if (result == ARGON2_MEMORY_ALLOCATION_ERROR || result == ARGON2_THREAD_FAIL)
 		Fail(result);
 	return result == ARGON2_OK;
+}
+
+PasswordVerdict
+PasswordVerify(const char *phc, const char *password)
+{
+	PasswordVerdict verdict = PASSWORD_WRONG;
+	char *normalized;
+	HashCost cost;
+
+	if (strlen(password) > PASSWORD_MAX_BYTES)
+	{
+		PretendToVerify();
+		return PASSWORD_WRONG;
+	}
+	if (phc && !ParseCost(phc, &cost))
+		phc = NULL;
+	normalized = Normalize(password);
+	if (Verify(phc, normalized))
+		verdict = PASSWORD_RIGHT;
+	else if (strcmp(normalized, password) != 0 && Verify(phc, password))
+		verdict = PASSWORD_RIGHT_AS_TYPED;
+	Forget(normalized);
+	return verdict;
 }
 
 bool

@@ -83,15 +83,17 @@ StoreHashOf(int64 account_id, const char *password)
 bool
 SecretVerify(int64 account_id, const char *password)
 {
+	PasswordVerdict verdict;
 	char *hash;
 
 	do
 	{
 		hash = FindHash(account_id);
-		if (!PasswordVerify(hash, password))
+		verdict = PasswordVerify(hash, password);
+		if (verdict == PASSWORD_WRONG)
 			return false;
 	} while (!Hold(account_id, hash));
-	if (PasswordNeedsRehash(hash))
+	if (verdict == PASSWORD_RIGHT_AS_TYPED || PasswordNeedsRehash(hash))
 		StoreHashOf(account_id, password);
 	return true;
 }

@@ -15,7 +15,7 @@
  * Is this the password of the account?  No for an account that is closed or unknown
  * (0), after the same time.  After a yes the secret is locked until the transaction
  * ends: it can't be changed before what was done by right of it is to be seen.
- * Hashes again where the cost has changed.
+ * Hashes again where the cost has changed, or the password was not normalized.
  */
 extern bool SecretVerify(int64 account_id, const char *password);
 

@@ -42,8 +42,9 @@ typedef struct Item
 	RingCursor asked_floor; /* the one that is asked for */
 	EventList kept;
 	bool again;		  /* wait once more when all is flushed */
-	bool has_tail;	  /* the answer came from a snapshot */
-	uint64_t lsn;	  /* of it */
+	bool has_tail;	  /* the client is ahead of the feed */
+	uint64_t lsn;	  /* of the snapshot that it has */
+	int64_t gone_ver; /* the client was told that its membership ended with this version; 0: not */
 	int64_t since_ms; /* behind, or in the tail; 0: not */
 } Item;
 
@@ -192,13 +193,28 @@ item_drop(Item *item, const Event *event)
 	cursor_raise(&item->floor, event);
 }
 
+/*
+ * Whether the feed still tells of a membership that has ended for the client: a snapshot said so
+ * that was ahead of the feed.  What comes until it is there, the client has, or is too late.
+ */
+static bool
+is_before_end(const Item *item)
+{
+	const SyncQuestion *question = &item->question;
+	int64_t ver = hub_membership_ver(item->client->owner->options.hub, question->account_id,
+									 question->conversation_id);
+
+	return ver > 0 && ver < item->gone_ver;
+}
+
 /* A conversation that does not fit waits again: nothing of it is kept until then. */
 static void
 item_keep(Item *item, Event *event)
 {
 	Client *client = item->client;
 
-	if (item->state == ITEM_FLUSHING && cursor_has(item->question.cursor, event))
+	if (item->state == ITEM_FLUSHING &&
+		(is_before_end(item) || cursor_has(item->question.cursor, event)))
 		return; /* the feed is not yet where the snapshot was */
 	if (!item->again && client->kept_bytes + event->length <= client->owner->options.max_kept_bytes)
 	{
@@ -215,8 +231,10 @@ static bool
 tail_is_over(const Item *item)
 {
 	const Catchup *catchup = item->client->owner;
-	RingCursor fed = ring_last(catchup->options.ring, item->question.conversation_id);
+	RingCursor fed = hub_fed(catchup->options.hub, item->question.conversation_id);
 
+	if (item->gone_ver > 0)
+		return !is_before_end(item);
 	return syncquery_feed_passed(catchup->query, item->lsn) ||
 		   (fed.seq >= item->question.cursor.seq && fed.ver >= item->question.cursor.ver) ||
 		   clock_ms() - item->since_ms > TAIL_MAX_MS;
@@ -229,7 +247,7 @@ take_in_tail(Item *item, const Event *event)
 {
 	Client *client = item->client;
 
-	if (cursor_has(item->question.cursor, event))
+	if (is_before_end(item) || (item->gone_ver == 0 && cursor_has(item->question.cursor, event)))
 		return true;
 	if (tail_is_over(item))
 	{
@@ -300,6 +318,25 @@ item_use_ring(Item *item)
 
 /* ---- from the tables ---------------------------------------------------- */
 
+/* Messages and changes: those ahead of them are missing. */
+static void
+item_drop_numbered(Item *item)
+{
+	EventList kept = item->kept;
+	Event *event;
+
+	item->client->kept_bytes -= kept.bytes;
+	item->kept = (EventList){0};
+	while ((event = eventlist_pop(&kept)))
+	{
+		if (!has_cursor(event))
+			item_add(item, event);
+		event_unref(event);
+	}
+	eventlist_clear(&kept);
+}
+
+/* The client has to ask again.  Until then it gets nothing that it said to have. */
 static void
 item_fail(Item *item, ProblemId problem)
 {
@@ -307,7 +344,10 @@ item_fail(Item *item, ProblemId problem)
 
 	sync->failed = true;
 	sync->problem = problem;
+	item_drop_numbered(item);
 	item->status = NULL;
+	item->has_tail = item->question.has_cursor;
+	item->lsn = UINT64_MAX; /* not known: until the feed has come to the cursor */
 	item_move(item, ITEM_FLUSHING, &item->client->flushing);
 }
 
@@ -409,7 +449,7 @@ item_use_snapshot(Item *item, const SyncAnswer *answer)
 
 /* What was kept was committed before the end of the membership, but is of no use any more. */
 static void
-item_be_gone(Item *item)
+item_be_gone(Item *item, const SyncAnswer *answer)
 {
 	Buffer text = BUFFER_EMPTY;
 	Event *frame;
@@ -421,7 +461,9 @@ item_be_gone(Item *item)
 	item_add(item, frame);
 	event_unref(frame);
 	buffer_free(&text);
-	item->again = item->has_tail = false;
+	item->again = false;
+	item->gone_ver = answer->membership_ver;
+	item->has_tail = is_before_end(item);
 	item->status = "gone";
 	item_move(item, ITEM_FLUSHING, &item->client->flushing);
 }
@@ -438,7 +480,7 @@ on_answered(SyncQuestion *question, const SyncAnswer *answer)
 	else if (is_behind(item, answer))
 		item_ask_later(item);
 	else if (answer->status == SYNC_GONE)
-		item_be_gone(item);
+		item_be_gone(item, answer);
 	else
 		item_use_snapshot(item, answer);
 	client_pump(client);
@@ -452,7 +494,7 @@ item_ask(Item *item)
 
 	item_move(item, ITEM_ASKED, NULL);
 	item->again = false;
-	cursor_raise_to(&item->floor, ring_last(catchup->options.ring, item->question.conversation_id));
+	cursor_raise_to(&item->floor, hub_fed(catchup->options.hub, item->question.conversation_id));
 	item->asked_floor = item->floor;
 	client->asked++;
 	list_entry(list_first(&client->syncs), Sync, node)->asked = true;
@@ -543,6 +585,7 @@ item_begin(Client *client, int64_t conversation_id, const RingCursor *cursor)
 	item->question.cursor = cursor ? *cursor : (RingCursor){0, 0};
 	item->status = "complete";
 	item->has_tail = false;
+	item->gone_ver = 0;
 	item->since_ms = 0;
 	item_wait(item);
 }

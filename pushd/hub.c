@@ -31,7 +31,9 @@ typedef struct Conversation
 	size_t capacity;
 	int64_t seq; /* position of a feed of the tables, -1: not known */
 	int64_t ver;
-	bool is_told; /* up to the position, by such a feed */
+	bool is_told;	/* up to the position, by such a feed */
+	RingCursor fed; /* the last message and change that came; 0: none did yet */
+	bool repeats;	/* the last message that came was no new one */
 } Conversation;
 
 typedef struct Membership
@@ -493,22 +495,62 @@ is_known_member(const Hub *hub, const ParleyEvent *header)
 		   header->number <= hub_membership_ver(hub, header->account_id, header->conversation_id);
 }
 
+/*
+ * Whether it is a message that came before, or should have: then the feed is at fault, and a
+ * client that got it would show an old message as a new one.  Those who lack it find it in the
+ * tables.  Only the first of many is written to the log.
+ */
+static bool
+is_repeated(Conversation *conversation, const ParleyEvent *header)
+{
+	bool repeats = conversation->repeats;
+
+	if (header->kind != PARLEY_EVENT_MESSAGE)
+		return false;
+	conversation->repeats = header->number <= conversation->fed.seq;
+	if (!conversation->repeats)
+		return false;
+	metric_add(METRIC_FEED_REPEATS, 1);
+	if (!repeats)
+		log_error("feed: message %lld of conversation %lld came again, after %lld",
+				  (long long) header->number, (long long) header->conversation_id,
+				  (long long) conversation->fed.seq);
+	return true;
+}
+
+static void
+note_fed(Hub *hub, const ParleyEvent *header)
+{
+	Conversation *conversation = map_get(&hub->conversations, header->conversation_id);
+
+	if (!conversation)
+		return;
+	if (header->kind == PARLEY_EVENT_MESSAGE)
+		conversation->fed.seq = header->number;
+	else if (header->ver > conversation->fed.ver)
+		conversation->fed.ver = header->ver;
+}
+
 void
 hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 {
-	if (is_known_member(hub, header))
+	Conversation *conversation = map_get(&hub->conversations, header->conversation_id);
+
+	if (is_known_member(hub, header) || (conversation && is_repeated(conversation, header)))
 		return;
+	note_fed(hub, header);
 	for (size_t i = 0; i < lengthof(event_rules); i++)
 		if (event_rules[i].kind == header->kind)
 		{
 			Event *event = event_from_wire(header, json);
 
-			if (hub->ring && event->conversation_id != 0 &&
-				(!hub->is_partial || map_get(&hub->conversations, event->conversation_id)) &&
+			if (hub->ring && event->conversation_id != 0 && (!hub->is_partial || conversation) &&
 				ring_add(hub->ring, xid, event) == RING_HOLE)
 				tell_hole(hub, event->conversation_id);
 			event_rules[i].feed(hub, xid, header, event);
 			event_unref(event);
+			if (!conversation)
+				note_fed(hub, header); /* it may be there now: somebody has joined */
 			return;
 		}
 }
@@ -621,6 +663,19 @@ hub_was_told(const Hub *hub, const ParleyEvent *header)
 	if (header->kind == PARLEY_EVENT_MESSAGE)
 		return header->number <= conversation->seq;
 	return header->ver > 0 && header->ver <= conversation->ver;
+}
+
+RingCursor
+hub_fed(const Hub *hub, int64_t conversation_id)
+{
+	const Conversation *conversation = map_get(&hub->conversations, conversation_id);
+	RingCursor fed = hub->ring ? ring_last(hub->ring, conversation_id) : (RingCursor){0, 0};
+
+	if (conversation && conversation->fed.seq > fed.seq)
+		fed.seq = conversation->fed.seq;
+	if (conversation && conversation->fed.ver > fed.ver)
+		fed.ver = conversation->fed.ver;
+	return fed;
 }
 
 /* ---- the whole ---------------------------------------------------------- */

@@ -125,7 +125,8 @@ void hub_disconnect(Hub *hub, HubConnection *connection);
 /*
  * One event of the feed, in the feed's order.  A member event that admits someone
  * takes effect before it is sent out, one that removes someone after that (the one
- * removed gets it too).  user_updated goes to the account itself and to those who
+ * removed gets it too).  A message whose number is not greater than the last one's is not
+ * delivered, but counted and logged.  user_updated goes to the account itself and to those who
  * share a conversation with it.
  */
 void hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json);
@@ -148,6 +149,10 @@ void hub_advance(Hub *hub, const HubPosition *from, int64_t seq, int64_t ver);
 
 /* Whether an event of the WAL was read from the tables already. */
 bool hub_was_told(const Hub *hub, const ParleyEvent *header);
+
+/* The last message and the last change of a conversation that the feed has brought, as far as hub
+ * or ring remember; zero where it brought none. */
+RingCursor hub_fed(const Hub *hub, int64_t conversation_id);
 
 /* Makes the snapshots that are under way stale. */
 void hub_distrust_snapshots(Hub *hub);

@@ -92,6 +92,8 @@
 	X(TYPING_FRAMES, COUNTER, "parley_typing_frames_total", "outcome=\"taken\"", \
 	  "Typing frames of clients") \
 	X(TYPING_THROTTLED, COUNTER, "parley_typing_frames_total", "outcome=\"throttled\"", "") \
+	X(FEED_REPEATS, COUNTER, "parley_feed_repeats_total", "", \
+	  "Messages that the feed brought again, and clients did not get") \
 	X(FEED_HOLES, COUNTER, "parley_feed_holes_total", "", \
 	  "Times the feed left out messages of a conversation") \
 	X(RING_BYTES, GAUGE, "parley_ring_bytes", "", "Memory of recent events") \

@@ -544,6 +544,284 @@ test_random(void)
 	is_number((int64_t) failed, 0, "every message once and in order, whoever is ahead");
 }
 
+/* ---- memberships that end and begin again ------------------------------- */
+
+#define COMMITS 60
+
+/* What was committed, one after the other; the state after each.  A commit's place is its lsn. */
+static struct
+{
+	char kind; /* 'm': a message; 'l': the client leaves; 'j': it joins */
+	int64_t seq;
+	int64_t ver;
+	bool is_member;
+	int64_t member_ver;
+} commits[COMMITS + 2];
+
+/* A client that knows how far it is, and whether it knows that something may be missing. */
+static struct
+{
+	RingCursor cursor;
+	bool lacks;		   /* it was out, and has not synced since */
+	bool wants;		   /* to sync */
+	const char *fault; /* or NULL */
+} reader;
+
+static void
+commit(int64_t at, char kind)
+{
+	commits[at] = commits[at - 1];
+	commits[at].kind = kind;
+	if (kind == 'm')
+		commits[at].seq++;
+	else
+	{
+		commits[at].member_ver = ++commits[at].ver;
+		commits[at].is_member = kind == 'j';
+	}
+}
+
+static void
+feed_commit(void)
+{
+	bool is_message = commits[++fed].kind == 'm';
+	char json[24];
+	int length = is_message ? snprintf(json, sizeof(json), "%lld", (long long) commits[fed].seq)
+							: snprintf(json, sizeof(json), "%c%lld", commits[fed].kind,
+									   (long long) commits[fed].ver);
+	ParleyEvent header = {.kind = is_message ? PARLEY_EVENT_MESSAGE : PARLEY_EVENT_MEMBER,
+						  .flags = commits[fed].kind == 'j' ? PARLEY_EVENT_FLAG_ACTIVE : 0,
+						  .length = (uint32_t) length,
+						  .conversation_id = CONVERSATION,
+						  .account_id = ACCOUNT,
+						  .number = is_message ? commits[fed].seq : commits[fed].ver,
+						  .ver = is_message ? 0 : commits[fed].ver};
+
+	hub_feed(hub, (uint32_t) (100 + fed), &header, (const uint8_t *) json);
+}
+
+/* What a snapshot says that shows the commits up to `at`, when the WAL ends at `lsn`. */
+static void
+answer_at(int64_t at, int64_t lsn, int64_t page)
+{
+	int64_t from = 0;
+	int64_t to = commits[at].seq;
+	int rows = 2;
+	char texts[COMMITS + 12][24];
+	const char *cells[COMMITS + 12][COLUMNS] = {{"0", "s", "0", texts[0], texts[1], NULL},
+												{"1", "a", "0", texts[2], texts[3], "complete"}};
+
+	snprintf(texts[0], sizeof(texts[0]), "%lld", (long long) (100 + at + 1));
+	snprintf(texts[1], sizeof(texts[1]), "%lld", (long long) lsn);
+	(void) sscanf(fake_param(1), "{%" SCNd64 "}", &from);
+	if (!commits[at].is_member)
+	{
+		snprintf(texts[3], sizeof(texts[3]), "%lld", (long long) commits[at].member_ver);
+		memcpy(cells[1], (const char *[COLUMNS]){"1", "g", "1", "1", texts[3], NULL},
+			   sizeof(cells[1]));
+		to = from;
+	}
+	else if (to - from > page)
+	{
+		to = from + page;
+		cells[1][5] = "more";
+	}
+	if (commits[at].is_member)
+		snprintf(texts[3], sizeof(texts[3]), "%lld", (long long) commits[at].ver);
+	snprintf(texts[2], sizeof(texts[2]), "%lld", (long long) to);
+	for (int64_t seq = from + 1; seq <= to; seq++, rows++)
+	{
+		snprintf(texts[2 + rows], sizeof(texts[0]), "%lld", (long long) seq);
+		memcpy(cells[rows],
+			   (const char *[COLUMNS]){"1", "m", "2", texts[2 + rows], "0", texts[2 + rows]},
+			   sizeof(cells[rows]));
+	}
+	fake_answer(&(PgReply){.cells = *cells, .rows = rows, .columns = COLUMNS});
+}
+
+static void
+read_message(int64_t seq)
+{
+	if (seq == reader.cursor.seq + 1)
+		reader.cursor.seq = seq;
+	else if (seq <= reader.cursor.seq)
+		reader.fault = "a message came twice";
+	else if (!reader.lacks && client.requests == 0)
+		reader.fault = "a message is missing"; /* and no sync is going to bring it */
+	else
+		reader.wants = true;
+}
+
+static void
+read_frame(const char *text)
+{
+	const char *ver = strstr(text, "\"ver\":");
+	int64_t number;
+
+	if (parse_int64(text, strcspn(text, " "), &number))
+		read_message(number);
+	else if (text[0] == 'l' || text[0] == 'j')
+	{
+		number = strtoll(text + 1, NULL, 10);
+		if (number > reader.cursor.ver)
+			reader.cursor.ver = number;
+		reader.lacks = true;
+		reader.wants = text[0] == 'j';
+	}
+	else if (strncmp(text, "{\"type\":\"synced\"", 16) == 0)
+	{
+		if (ver && strtoll(ver + 6, NULL, 10) > reader.cursor.ver)
+			reader.cursor.ver = strtoll(ver + 6, NULL, 10);
+		reader.lacks = strstr(text, "\"complete\"") == NULL;
+	}
+	else if (strncmp(text, "{\"type\":\"gone\"", 14) == 0)
+		reader.lacks = true;
+	else if (strncmp(text, "s:", 2) == 0)
+		reader.lacks = reader.wants = true;
+}
+
+static void
+read_all(void)
+{
+	for (const char *text = got(); *text && !reader.fault; text += strcspn(text, " ") + 1)
+		read_frame(text);
+}
+
+static void
+sync_if_wanted(void)
+{
+	CatchupCursor cursor = {CONVERSATION, reader.cursor};
+
+	if (!reader.wants || client.requests > 0)
+		return;
+	reader.wants = false;
+	catchup_sync(catchup, &client,
+				 &(CatchupSync){.id = "s", .cursors = &cursor, .count = 1, .only = true});
+}
+
+static const char *
+run_membership(uint64_t number)
+{
+	int64_t committed = 0;
+	int64_t visible = 0;
+
+	seed = number;
+	start(((const size_t[]){0, 400, 1 << 16})[chance(3)]);
+	memset(&reader, 0, sizeof(reader));
+	reader.cursor.ver = commits[0].ver = commits[0].member_ver = 1;
+	commits[0].is_member = true;
+	for (int step = 0; step < 400 && !reader.fault; step++)
+	{
+		int64_t what = chance(9);
+
+		if (what <= 1 && committed < COMMITS)
+		{
+			char kind = chance(4) ? 'm' : commits[committed].is_member ? 'l' : 'j';
+
+			commit(++committed, kind);
+		}
+		else if (what == 2 && visible < committed)
+			visible++;
+		else if (what <= 4 && fed < committed)
+			feed_commit();
+		else if (what == 5)
+			reader.wants |= chance(2) == 0;
+		else if (what == 6 && fake.done && chance(8) == 0)
+			fake_answer(&(PgReply){.sqlstate = "57014"});
+		else if (what == 6 && fake.done)
+			answer_at(visible, committed, 1 + chance(4));
+		else if (what == 7)
+		{
+			pass_time(AGAIN_MS);
+			turn();
+		}
+		else
+			drain((size_t) chance(6));
+		read_all();
+		sync_if_wanted();
+	}
+	if (!commits[committed].is_member)
+		commit(++committed, 'j');
+	for (int step = 0; step < 400 && !reader.fault; step++)
+	{
+		if (fed < committed)
+			feed_commit();
+		turn();
+		if (fake.done)
+			answer_at(committed, committed, 50);
+		pass_time(AGAIN_MS);
+		drain(100);
+		read_all();
+		sync_if_wanted();
+	}
+	stop();
+	if (!reader.fault && reader.cursor.seq != commits[committed].seq)
+		return "not everything came";
+	return reader.fault;
+}
+
+static void
+sync_at(int64_t seq, int64_t ver)
+{
+	reader.cursor = (RingCursor){seq, ver};
+	reader.wants = true;
+	sync_if_wanted();
+	turn();
+}
+
+/* A client that is removed while the feed is behind what the client has. */
+static void
+test_ahead_of_the_end(void)
+{
+	static const char kinds[] = "mmmljm";
+
+	start(1 << 16);
+	commits[0].ver = commits[0].member_ver = 1;
+	commits[0].is_member = true;
+	for (int64_t at = 1; at < (int64_t) sizeof(kinds); at++)
+		commit(at, kinds[at - 1]);
+	feed_commit();
+	is_text(got(), "1 ", "the feed has come to the first message");
+	sync_at(1, 1);
+	answer_at(3, 4, 100);
+	(void) got();
+	sync_at(3, 1);
+	answer_at(4, 4, 100);
+	is_like(got(), "\"status\":\"gone\"", "who has more by a sync is told that it is removed");
+	feed_commit();
+	feed_commit();
+	feed_commit();
+	is_text(got(), "", "nothing comes again when the feed comes to that");
+	feed_commit();
+	feed_commit();
+	is_text(got(), "j3 4 ", "and what follows when it is added again does");
+	stop();
+
+	start(1 << 16);
+	feed_commit();
+	(void) got();
+	sync_at(3, 1);
+	fake_answer(&(PgReply){.sqlstate = "57014"});
+	is_text(got(), "s:timeout ", "a sync fails of a client that is ahead of the feed");
+	feed_commit();
+	feed_commit();
+	is_text(got(), "", "nothing comes again then, either");
+	stop();
+}
+
+static void
+test_memberships(void)
+{
+	const char *fault = NULL;
+	uint64_t number = 0;
+
+	while (!fault && number < 1000)
+		fault = run_membership(++number);
+	if (fault)
+		printf("# run %llu: %s\n", (unsigned long long) number, fault);
+	ok(!fault, "every message once and in order, also to a member that leaves and joins again");
+}
+
 int
 main(void)
 {
@@ -559,6 +837,8 @@ main(void)
 	test_ends();
 	test_timeline();
 	test_random();
+	test_ahead_of_the_end();
+	test_memberships();
 	(void) got();
 	fake_free();
 	timerwheel_free(wheel);

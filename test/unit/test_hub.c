@@ -5,6 +5,7 @@
  */
 #include "hub.h"
 
+#include "metrics.h"
 #include "tap.h"
 
 typedef struct Client
@@ -429,6 +430,35 @@ test_ephemeral(void)
 	hub_free(hub);
 }
 
+/* Rows that somebody writes into the table once more, or a feed that goes back. */
+static void
+test_repeats(void)
+{
+	Hub *hub = hub_create(&handlers, NULL);
+	Client a = new_client();
+	int64_t before = metric_get(METRIC_FEED_REPEATS);
+
+	(void) log_in(hub, &a, 1, 7, 1);
+	feed_message(hub, 7, 5);
+	feed_message(hub, 7, 6);
+	feed_message(hub, 7, 6);
+	feed_message(hub, 7, 2);
+	is_number(a.delivered, 2, "a message that comes again is not delivered");
+	is_number(metric_get(METRIC_FEED_REPEATS) - before, 2, "but counted");
+	is_number(hub_fed(hub, 7).seq, 6, "the position stays");
+	feed_message(hub, 7, 7);
+	is_number(a.last_number, 7, "the next one is");
+	feed_message(hub, 8, 1);
+	is_number(hub_fed(hub, 8).seq, 0, "nothing is remembered of a conversation of nobody");
+	hub_reset(hub);
+	hub_disconnect(hub, &a.connection);
+	(void) log_in(hub, &a, 1, 7, 1);
+	feed_message(hub, 7, 3);
+	is_number(a.last_number, 3, "when the feed was lost, numbers may begin anew");
+	hub_disconnect(hub, &a.connection);
+	hub_free(hub);
+}
+
 int
 main(void)
 {
@@ -442,5 +472,6 @@ main(void)
 	test_user_updated();
 	test_ephemeral();
 	test_reset();
+	test_repeats();
 	return done_testing();
 }

@@ -19,6 +19,10 @@
 # those words when it does not come.
 package Parley;
 
+# Mojolicious takes Cpanel::JSON::XS where it is installed, which writes other JSON: a number that
+# was used as text becomes text.
+BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
+
 use Mojo::Base -strict, -signatures;
 
 # Before PostgreSQL::Test, so that its folder goes after the clusters in it.

@@ -84,7 +84,7 @@ sub happen ($who = $alice)
 	$bob->call(PUT => "/conversations/$team/messages/$old/reactions/%F0%9F%91%8D") if $n % 2;
 	$who->call(DELETE => "/conversations/$team/messages/" . ($seq - 2)) if $n % 3 == 0;
 	$alice->must($alice->call(PATCH => "/conversations/$team", body => { name => "team $n" }));
-	$carol->must($carol->post("/conversations/$team/read", { seq => $seq }));
+	$carol->must($carol->post("/conversations/$team/read", { seq => int $seq }));
 	return;
 }
 

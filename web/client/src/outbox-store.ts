@@ -53,7 +53,7 @@ export class OutboxStore {
     this.unwatch = texts.watch((name, text) => {
       if (!name.startsWith(prefix)) return;
       if (text === null) this.options.gone(name.slice(prefix.length));
-      else void this.follow(parse(text)?.owner ?? this.page);
+      else if (locks.known) void this.follow(parse(text)?.owner ?? this.page);
     });
     this.inherit(this.page);
     const owners = new Set(this.records().map(({ owner }) => owner));

@@ -1,5 +1,7 @@
 /** Tells which pages are still there: each holds a lock of its own name for as long as it lives. */
 export interface PageLocks {
+  /** False where there are no locks: every page is taken to have gone. */
+  readonly known: boolean;
   hold(page: string): void;
   /**
    * Does the work when that page has gone. Resolves once the work is done, or has to wait for
@@ -9,16 +11,17 @@ export interface PageLocks {
 }
 
 /**
- * By the Web Locks API. Without it (a page that is not a secure context) every page is taken to
- * have gone: two tabs may then send the same message, which the server stores once.
+ * By the Web Locks API. Without it (a page that is not a secure context) a new tab may send what
+ * an older one still waits to send; the server stores it once.
  */
 export function webLocks(): PageLocks {
   const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
   const name = (page: string) => `parley.page.${page}`;
   if (locks === undefined) {
-    return { hold() {}, inherit: (_page, work) => Promise.resolve(work()) };
+    return { known: false, hold() {}, inherit: (_page, work) => Promise.resolve(work()) };
   }
   return {
+    known: true,
     hold(page) {
       locks.request(name(page), () => new Promise(() => {})).catch(() => {});
     },

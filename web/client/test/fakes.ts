@@ -410,6 +410,13 @@ export class FakePage {
 
   constructor(private readonly browser: FakeBrowser) {}
 
+  /** As where there are no locks. */
+  readonly noLocks: PageLocks = {
+    known: false,
+    hold() {},
+    inherit: async (_name, work) => work(),
+  };
+
   readonly texts: TextStore = {
     lasting: true,
     names: () => [...this.browser.texts.keys()],
@@ -428,6 +435,7 @@ export class FakePage {
   };
 
   readonly locks: PageLocks = {
+    known: true,
     hold: (name) => void this.held.add(name),
     inherit: async (name, work) => {
       this.waiting.push({ name, work });

@@ -12,11 +12,12 @@ const ack = (id: string, seq: number) => ({
 });
 
 /** A page of the browser with a chat client, signed in as that account. */
-async function open(browser: FakeBrowser, userId = 1) {
+async function open(browser: FakeBrowser, userId = 1, hasLocks = true) {
   const page: FakePage = browser.open();
   const server = new FakeServer();
   server.userId = userId;
-  const { texts, locks } = page;
+  const texts = page.texts;
+  const locks = hasLocks ? page.locks : page.noLocks;
   const client = await fixture({ texts, locks }, server);
   const sent = () => client.socket().frames("message").map((frame) => frame["id"]);
   return { page, sent, ...client };
@@ -129,6 +130,21 @@ test("of two pages each sends its own; what one leaves the other inherits when i
   const heir = two.sent().length === 2 ? two : third;
   heir.socket().receive(ack("id-1", 1));
   assert.ok(!browser.texts.has("1.outbox.id-1"));
+});
+
+test("without locks each page sends its own, and a new one what it finds, too", async () => {
+  const browser = new FakeBrowser();
+  const [one, two] = [await open(browser, 1, false), await open(browser, 1, false)];
+  await one.connect();
+  await two.connect();
+  void one.chat.send(7, "from one", "id-1");
+  void two.chat.send(7, "from two", "id-2");
+  await settled();
+  assert.deepEqual([one.sent(), two.sent()], [["id-1"], ["id-2"]]);
+  const third = await open(browser, 1, false);
+  await third.connect();
+  assert.deepEqual(third.sent(), ["id-1", "id-2"]);
+  assert.deepEqual([one.sent(), two.sent()], [["id-1"], ["id-2"]], "nobody takes it back");
 });
 
 test("what failed stays, for a later page to try again or discard", async () => {

@@ -3,7 +3,11 @@
  *	  What the feed has said of accounts and a snapshot of the tables may not know yet.
  *
  * A commit is in the WAL a moment before it is visible, so a snapshot may be older than what
- * the feed has said already.  The journal keeps member, session and account events until no
+ * the feed has said already.  The output plugin mostly waits for that moment
+ * (extension/visible.h), for the sake of clients that query at once what they were notified of.
+ * We can't rely on it: that wait is bounded, can be turned off, and does not happen where commits
+ * wait for a standby; and the feed of the tables and a pool of connections to several servers
+ * have snapshots of their own time anyhow.  The journal keeps member, session and account events until no
  * snapshot can be older than they are (its xmin is past their xid), so that each can be
  * corrected by them.
  */

@@ -45,7 +45,8 @@ my $keeper = $parley->psql;    # closes the gates
 my $n = 0;
 
 # No ring: what is about the tables must not be answered from memory.
-sub flags () { return ('ring-bytes' => 0) }
+# A gate is a lock that the question waits for, longer than it would for any other.
+sub flags () { return ('ring-bytes' => 0, 'lock-timeout-ms' => 60_000) }
 
 sub close_gate ($gate)
 {

@@ -81,6 +81,7 @@ check:
 endif
 
 #: make check-fresh    the two commands of the README on minimal systems of Debian 12 and 13 (CASES=…)
+#: test/fresh/matrix PG_CONFIG...   the extension and its SQL tests for each of several PostgreSQL
 check-fresh:
 	@setpriv --pdeathsig TERM test/fresh/run $(CASES)
 

@@ -96,7 +96,7 @@ suite_shell()
 	local file
 
 	written_for shellcheck 0.9 || return 0
-	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/{versions,reference} test/bench/run test/fresh/run; do
+	for file in .ci/run scripts/{run,psql,check,suites,apt,dist}.sh scripts/{versions,reference} test/bench/run test/fresh/run test/fresh/matrix; do
 		step "$file" shellcheck -x -a "$file"
 	done
 }

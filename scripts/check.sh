@@ -77,6 +77,7 @@ unset "${!PARLEY_@}"
 # shellcheck disable=SC2046,SC2086 # one word each
 need $build_packages $extension_packages $(packages_of_suites "$@") postgres node
 need_postgres
+need_test_programs
 find_owner
 say "building the web UI"
 make -s -C "$root" web test/e2e/node_modules/.package-lock.json >/dev/null

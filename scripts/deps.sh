@@ -24,10 +24,16 @@ for suite in processes tables sanitized soak; do
 done
 unset suite
 
-# What the commands call that neither a package of the lists above nor an essential one of Debian
-# has to bring, as where there is no apt-get.
-build_programs="cc make pkg-config perl"
-build_modules="libuv libwebsockets jansson openssl zlib libbrotlienc libargon2 libzstd"
+# What a package or a word of `need` is wanted for, to look for where there is no apt-get: a program,
+# a module of pkg-config, or one of Perl.  The tests themselves say when an optional program is missing.
+declare -A wanted_for=(
+	[gcc]="program cc" [make]="program make" [pkg-config]="program pkg-config"
+	[libssl-dev]="library openssl" [libwebsockets-dev]="library libwebsockets" [libuv1-dev]="library libuv"
+	[libjansson-dev]="library jansson" [zlib1g-dev]="library zlib" [libbrotli-dev]="library libbrotlienc"
+	[libargon2-dev]="library libargon2" [libzstd-dev]="library libzstd"
+	[libipc-run-perl]="perl IPC::Run" [libmojolicious-perl]="perl Mojolicious"
+	[openssl]="program openssl" [git]="program git" [psql]="program psql"
+)
 
 # packages_of_suites [SUITE...]: all suites of `make check` where none is named
 packages_of_suites()
@@ -89,17 +95,30 @@ has_web_ui()
 	[ ! -e "$root/.git" ] && [ -s "$root/web/dist/index.html" ]
 }
 
+# A Node.js that is there is used, so it must be new enough; prints nothing.
+check_node_version()
+{
+	local version
+
+	command -v node >/dev/null || return 0
+	version=$(node -p 'parseInt(process.versions.node)' 2>/dev/null) || die "$(command -v node) does not run"
+	[ "$version" -ge 18 ] ||
+		die "$(command -v node) is Node.js $(node --version), and the web UI needs 18 or newer:" \
+			"put a newer one first in the PATH, or remove it and let \`make run\` install Debian's"
+}
+
 # Any Node.js will do that is new enough, from wherever it came.
 missing_node()
 {
-	! has_web_ui || return 0
-	if ! command -v node >/dev/null; then
-		echo nodejs
-	elif [ "$(node -p 'parseInt(process.versions.node)')" -lt 18 ]; then
-		die "$(command -v node) is Node.js $(node --version), and the web UI needs 18 or newer:" \
-			"put a newer one first in the PATH, or remove it and let \`make run\` install Debian's"
-	fi
+	check_node_version
+	command -v node >/dev/null || echo nodejs
 	command -v npm >/dev/null || echo npm
+}
+
+# What it takes to build the web UI, unless it is there.
+missing_web_ui()
+{
+	has_web_ui || missing_node
 }
 
 # install_packages PACKAGE...: says so first, then does it as root.
@@ -119,19 +138,38 @@ install_packages()
 	"${sudo[@]}" bash "$root/scripts/apt.sh" "$@" || die "apt-get could not install $*"
 }
 
-# Where no apt-get can install anything, names in one line what is not there.
+# look_for WORD: prints in words what WORD is wanted for, if that is not there
+look_for()
+{
+	local kind name
+
+	read -r kind name <<<"${wanted_for[$1]:-}"
+	case $kind in
+		program) command -v "$name" >/dev/null || echo "$name" ;;
+		library)
+			! command -v pkg-config >/dev/null || pkg-config --exists "$name" ||
+				echo "the development files of $name"
+			;;
+		perl) perl "-M$name" -e 1 2>/dev/null || echo "the Perl module $name" ;;
+	esac
+}
+
+# Where no apt-get can install anything, names in one line what is not there.  need_postgres says
+# what a PostgreSQL lacks.
 need_by_name()
 {
-	local name
+	local word lacking
 	local -a absent=()
 
-	for name in $build_programs; do
-		command -v "$name" >/dev/null || absent+=("$name")
+	for word in "$@"; do
+		case $word in
+			node | web_ui)
+				lacking=$("missing_$word") || exit
+				[ -z "$lacking" ] || absent+=("Node.js 18 or newer with npm")
+				;;
+			*) mapfile -t -O ${#absent[@]} absent < <(look_for "$word") ;;
+		esac
 	done
-	! command -v pkg-config >/dev/null || for name in $build_modules; do
-		pkg-config --exists "$name" || absent+=("the development files of $name")
-	done
-	has_web_ui || command -v npm >/dev/null || absent+=("Node.js 18 or newer with npm")
 	[ ${#absent[@]} = 0 ] || die "there is no apt-get here, so install by hand: $(join_words "${absent[@]}")"
 }
 
@@ -143,19 +181,19 @@ join_words()
 	echo "${joined%, }"
 }
 
-# need SET...: packages, and the words postgres, psql and node.
+# need WORD...: packages, and the words postgres, psql, node and web_ui.
 need()
 {
 	local word missing=
 	local -a plain=()
 
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-		need_by_name
+		need_by_name "$@"
 		return 0
 	fi
 	for word in "$@"; do
 		case $word in
-			postgres | psql | node) missing+=" $("missing_$word")" || exit ;;
+			postgres | psql | node | web_ui) missing+=" $("missing_$word")" || exit ;;
 			*) plain+=("$word") ;;
 		esac
 	done

@@ -3,27 +3,52 @@
 oldest_postgres=14
 newest_postgres=18
 
-# Sets pg_config and pg_major: from PG_CONFIG, else the PATH, else the newest Debian
-# package that is there; leaves both empty where there is none.
-find_postgres()
+# Prints each pg_config that may be meant: PG_CONFIG alone where it is set, else the one in the PATH,
+# then those of Debian's packages, the newest first.
+list_pg_configs()
 {
-	local version candidate
+	local major
 
-	pg_config=${PG_CONFIG:-$(command -v pg_config || true)}
-	pg_major=
-	if [ -z "$pg_config" ]; then
-		for candidate in /usr/lib/postgresql/*/bin/pg_config; do
-			[ -x "$candidate" ] && pg_config=$candidate
-		done
+	if [ -n "${PG_CONFIG:-}" ]; then
+		echo "$PG_CONFIG"
+		return
 	fi
-	[ -n "$pg_config" ] || return 0
-	version=$("$pg_config" --version 2>/dev/null) || die "$pg_config does not run"
+	command -v pg_config || true
+	for ((major = newest_postgres; major >= oldest_postgres; major--)); do
+		[ ! -x "/usr/lib/postgresql/$major/bin/pg_config" ] || echo "/usr/lib/postgresql/$major/bin/pg_config"
+	done
+}
+
+# Sets version and pg_major to those of pg_config; false where we support no such version.
+is_supported()
+{
+	version=$("$pg_config" --version 2>/dev/null) || version=
 	version=${version#PostgreSQL }
 	pg_major=${version%%[!0-9]*}
-	if [ "${pg_major:-0}" -lt $oldest_postgres ] || [ "$pg_major" -gt $newest_postgres ]; then
-		die "$pg_config is of PostgreSQL ${version%% *}, pg_parley needs" \
-			"$oldest_postgres to $newest_postgres (PG_CONFIG names another)"
-	fi
+	[ "${pg_major:-0}" -ge $oldest_postgres ] && [ "$pg_major" -le $newest_postgres ]
+}
+
+# Sets pg_config and pg_major; leaves both empty where there is no pg_config.  Debian's pg_config in the
+# PATH speaks for the newest client package, beside which an older server may be complete: what
+# can be built against and run comes first, then what can be run.
+find_postgres()
+{
+	local version wanted
+	local -a candidates
+
+	pg_config=
+	pg_major=
+	mapfile -t candidates < <(list_pg_configs)
+	[ ${#candidates[@]} -gt 0 ] || return 0
+	for wanted in is_complete has_server true; do
+		for pg_config in "${candidates[@]}"; do
+			! is_supported || ! $wanted || return 0
+		done
+	done
+	pg_config=${candidates[0]}
+	is_supported || [ -n "$version" ] || die "$pg_config does not run"
+	die "$pg_config is of PostgreSQL ${version%% *}, pg_parley needs" \
+		"$oldest_postgres to $newest_postgres (PG_CONFIG names another)"
 }
 
 has_server()
@@ -42,6 +67,11 @@ has_pgxs()
 	[ -n "$pg_config" ] && [ -f "$("$pg_config" --pgxs)" ] && [ -x "$("$pg_config" --bindir)/psql" ]
 }
 
+is_complete()
+{
+	has_server && has_headers && has_pgxs
+}
+
 # Once everything is installed: pg_config must be there, and whole.
 need_postgres()
 {
@@ -51,6 +81,19 @@ need_postgres()
 	has_pgxs || die "$pg_config has no PGXS or no psql: install postgresql-client-$pg_major"
 	has_headers || die "$pg_config has no server headers: install postgresql-server-dev-$pg_major"
 	has_server || die "there is no server in $pg_bin: install postgresql-$pg_major"
+}
+
+# What `make check` runs, beside the server; a PostgreSQL built from source may have been built without.
+need_test_programs()
+{
+	local file tests
+
+	tests=$(dirname "$("$pg_config" --pgxs)")/../test
+	for file in regress/pg_regress isolation/pg_isolation_regress perl/PostgreSQL/Test/Cluster.pm; do
+		[ -f "$tests/$file" ] ||
+			die "$pg_config has no ${file##*/}, which the tests need:" \
+				"install postgresql-client-$pg_major, or build PostgreSQL with --enable-tap-tests"
+	done
 }
 
 server_knows()

@@ -137,7 +137,7 @@ run_private_cluster()
 {
 	forget_pg_environment
 	# shellcheck disable=SC2086 # one word each
-	need $build_packages $extension_packages postgres node
+	need $build_packages $extension_packages postgres web_ui
 	need_postgres
 	make_home
 	lock_home
@@ -155,7 +155,7 @@ run_private_cluster()
 run_with_your_server()
 {
 	# shellcheck disable=SC2086 # one word each
-	need $build_packages psql node
+	need $build_packages psql web_ui
 	make_home
 	check_your_server
 	lock_home

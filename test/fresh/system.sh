@@ -5,11 +5,12 @@
 #
 # A system is a stack of layers (overlayfs): what one case has installed, another may begin with.
 
-# The archive that this machine takes Debian from, as apt knows it.
+# The archive that this machine takes Debian from, as apt knows it.  Updates and security are elsewhere,
+# and so are the packages of others.
 debian_archive()
 {
-	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' "Created-By: Packages" |
-		awk '$2 !~ /-/ { print $1; exit }'
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN) $(LABEL)' "Created-By: Packages" |
+		awk '$2 !~ /-/ && $3 == "Debian" && $4 == "Debian" { print $1; exit }'
 }
 
 # make_base SUITE: debootstrap's minimal system with what the README takes for granted, once
@@ -17,8 +18,8 @@ make_base()
 {
 	local suite=$1 base=$cache/$1
 
-	[ ! -f "$base.log" ] || [ ! -d "$base.new" ] || rm -rf --one-file-system "$base.new"
 	[ ! -d "$base" ] || return 0
+	rm -rf --one-file-system "$base.new"
 	debootstrap --variant=minbase --include=ca-certificates,git,make "$suite" "$base.new" \
 		"$(debian_archive)" >"$base.log" 2>&1 || { tail -n 5 "$base.log"; return 1; }
 	# What holds for this machine: certificates of its own and no time for fsync.
@@ -44,6 +45,8 @@ make_system()
 	mkdir -p "$system/dev/shm" "$system/source" "$system/var/cache/apt/archives"
 	mount -t tmpfs tmpfs "$system/dev/shm"
 	mount --bind "$scratch/source" "$system/source"
+	# It is root's, and git clones the repositories of others only when it is told to.
+	printf '[safe]\n\tdirectory = /source\n' >"$system/etc/gitconfig"
 	mount --bind "$cache/archives" "$system/var/cache/apt/archives"
 	cp -L /etc/resolv.conf "$system/etc/resolv.conf"
 	[ ! -f "$HOME/.npmrc" ] || cp "$HOME/.npmrc" "$system/root/.npmrc"

@@ -17,7 +17,7 @@ declare -A suite_packages=(
 	[memcheck]=valgrind
 	[tap]="libipc-run-perl libmojolicious-perl openssl pgxnclient git"
 	[browser]=chromium
-	[fresh]="debootstrap libmojolicious-perl"
+	[fresh]="debootstrap libmojolicious-perl procps"
 )
 for suite in processes tables sanitized soak; do
 	suite_packages[$suite]=${suite_packages[tap]}

@@ -22,7 +22,7 @@ CREATE TABLE chat.message (
 	PRIMARY KEY (conversation_id, seq),
 	FOREIGN KEY (conversation_id, sender_id) REFERENCES chat.member (conversation_id, account_id)
 );
-COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 … in its conversation, without a gap';
+COMMENT ON TABLE chat.message IS 'What was said: numbered 1, 2, 3 and so on in its conversation, without a gap';
 -- No foreign key refers to a message: it may be in chat.archive.  Whoever writes such a row has
 -- the conversation locked and the message before them (change.c, post.c).
 COMMENT ON COLUMN chat.message.client_id IS 'Made by the client: a repeated send gives the first result';

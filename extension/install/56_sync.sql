@@ -32,7 +32,7 @@ CREATE FUNCTION chat.sync(cursors jsonb DEFAULT '{}', max_messages int DEFAULT 2
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.sync(jsonb, int) IS
-	'All that the caller missed since the cursors {"<conversation_id>": {"seq": n, "ver": n}, …}, of one snapshot: a row for each conversation where something is new; at most max_messages messages and as many changes of each';
+	'All that the caller missed since the cursors {"<conversation_id>": {"seq": n, "ver": n}, ...}, of one snapshot: a row for each conversation where something is new; at most max_messages messages and as many changes of each';
 REVOKE ALL ON FUNCTION chat.sync(jsonb, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chat.sync(jsonb, int) TO chat_user;
 

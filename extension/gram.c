@@ -22,8 +22,8 @@ static const uint32_t unspaced[][2] = {
 	{0x20000, 0x3ffff}, /* CJK extensions */
 };
 
-static bool
-IsUnspaced(uint32_t character)
+bool
+GramIsUnspaced(uint32_t character)
 {
 	for (size_t i = 0; i < sizeof(unspaced) / sizeof(unspaced[0]); i++)
 	{
@@ -104,10 +104,10 @@ GramsOf(int32_t *grams, const char *text, size_t length)
 		last[2] = NextCharacter(&next, end);
 		if (IsSpace(last[2]))
 			continue;
-		if (IsUnspaced(last[2]))
+		if (GramIsUnspaced(last[2]))
 		{
 			grams[count++] = Hash(&last[2], 1);
-			if (IsUnspaced(last[1]))
+			if (GramIsUnspaced(last[1]))
 				grams[count++] = Hash(&last[1], 2);
 		}
 		if (!IsSpace(last[0]) && !IsSpace(last[1]))
@@ -124,7 +124,7 @@ GramsUnspaced(const char *text, size_t length)
 
 	while (next < end)
 	{
-		if (IsUnspaced(NextCharacter(&next, end)))
+		if (GramIsUnspaced(NextCharacter(&next, end)))
 			return true;
 	}
 	return false;

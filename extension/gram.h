@@ -21,10 +21,13 @@
 #define GRAM_MAX(length) (3 * (length))
 
 /*
- * Writes the pieces of a text (UTF-8, in lower case) as hash values, sorted and each
+ * Writes the pieces of a text (UTF-8, folded) as hash values, sorted and each
  * once, and returns how many.
  */
 extern size_t GramsOf(int32_t *grams, const char *text, size_t length);
+
+/* Whether a character is of a script without spaces. */
+extern bool GramIsUnspaced(uint32_t character);
 
 /* Whether any character is of a script without spaces. */
 extern bool GramsUnspaced(const char *text, size_t length);

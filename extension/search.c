@@ -38,6 +38,7 @@
 #include "query.h"
 #include "ratelimit.h"
 #include "result.h"
+#include "search_text.h"
 #include "spi.h"
 
 #define MAX_RESULTS 100
@@ -50,13 +51,13 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 /*
  * $1 caller, $2 conversations or NULL, $3 sender or NULL, $4 from and $5 to which time
  * or NULL, $6 has (query.h), $7 the newest first, $8 where the page begins or NULL, $9 how
- * many; $10 the words for websearch_to_tsquery(), $11 the pieces, $12 patterns that
- * must match, $13 that must not, $14 a regular expression of what to highlight.
+ * many; $10 the words for search_query(), $11 the pieces, $12 patterns that
+ * must match, $13 that must not, $14 the terms, folded.
  */
 #define SEARCH_ARGTYPES \
 	{ \
 		INT8OID, INT8ARRAYOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, BOOLOID, \
-			INT8ARRAYOID, INT4OID, TEXTOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID \
+			INT8ARRAYOID, INT4OID, TEXTOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID \
 	}
 
 #define SCOPE \
@@ -72,7 +73,7 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 #define LANGUAGES \
 	"languages AS MATERIALIZED (SELECT c.config, q.query, CASE WHEN count(*) > 100 THEN q.query " \
 	"ELSE q.query && string_agg(format(''' %s''', c.conversation_id), '|')::tsquery END AS keys " \
-	"FROM scope c CROSS JOIN LATERAL websearch_to_tsquery(c.config, $10) AS q (query) " \
+	"FROM scope c CROSS JOIN LATERAL chat.search_query(c.config, $10) AS q (query) " \
 	"WHERE numnode(q.query) > 0 " \
 	"GROUP BY c.config, q.query), "
 
@@ -95,13 +96,16 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 #define PASSES \
 	"m.deleted_at IS NULL AND ($3 IS NULL OR m.sender_id = $3) " \
 	"AND ($4 IS NULL OR m.created_at >= $4) AND ($5 IS NULL OR m.created_at < $5) " \
-	"AND ($6 & 1 = 0 OR m.content ~* '\\mhttps?://') AND ($6 & 2 = 0 OR m.reply_to IS NOT NULL) " \
+	"AND ($6 & 1 = 0 OR m.content ~* E'\\\\mhttps?://') AND ($6 & 2 = 0 OR m.reply_to IS NOT " \
+	"NULL) " \
 	"AND ($6 & 4 = 0 OR m.attachments IS NOT NULL) AND ($6 & 8 = 0 OR m.reactions IS NOT NULL) " \
 	"AND ($6 & 16 = 0 OR m.pinned_at IS NOT NULL) " \
 	"AND ($6 & 32 = 0 OR EXISTS (SELECT FROM chat.mention n " \
 	"WHERE n.conversation_id = m.conversation_id AND n.account_id IN (0, $1) AND n.seq = m.seq)) "
 
-#define CONTAINS "lower(m.content) LIKE ALL ($12) AND NOT lower(m.content) LIKE ANY ($13) "
+#define CONTAINS \
+	"chat.search_fold(m.content) LIKE ALL ($12) AND NOT chat.search_fold(m.content) LIKE ANY " \
+	"($13) "
 
 /* A score in millionths: as a whole number it comes back from a page as it was. */
 #define FOUND(how) \
@@ -111,28 +115,15 @@ PG_FUNCTION_INFO_V1(chat_set_language);
 	"(($8)[1], ($8)[2], ($8)[3], ($8)[4]) " \
 	"ORDER BY score DESC, moment DESC, conversation_id DESC, seq DESC LIMIT $9) "
 
-/*
- * Only the rows of the page get a snippet.  What marks the hits is a character no message
- * keeps, until the text is escaped.
- */
-#define RAW "translate(i.content, E'\\x01\\x02', '')"
-#define ESCAPED(text) \
-	"replace(replace(replace(replace(replace(" text \
-	", '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), " \
-	"E'\\x01', '<mark>'), E'\\x02', '</mark>')"
-#define BY_WORDS \
-	"ts_headline(f.config, " RAW ", f.query, E'StartSel=\\x01, StopSel=\\x02, " \
-	"MaxFragments=2, MaxWords=20, MinWords=8, FragmentDelimiter=\" … \"')"
-#define BY_PARTS \
-	"regexp_replace(substr(" RAW ", greatest(1, length(regexp_replace(" RAW ", " \
-	"'(?:' || $14 || ').*', '', 'i')) - 60), 200), $14, E'\\x01\\\\&\\x02', 'gi')"
+/* Only the rows of the page get a snippet. */
 #define FOUND_MESSAGE MESSAGE_AT("f.conversation_id", "f.seq") " i "
-#define PAGE(snippet) \
-	"SELECT " MESSAGE_INFO("i") ", (f.score / 1000000.0)::real, " ESCAPED( \
-		snippet) ", " \
-				 "concat_ws('.', f.score, f.moment, f.conversation_id, f.seq) " \
-				 "FROM found f CROSS JOIN LATERAL " FOUND_MESSAGE \
-				 "ORDER BY f.score DESC, f.moment DESC, f.conversation_id DESC, f.seq DESC"
+#define PAGE \
+	"SELECT " MESSAGE_INFO( \
+		"i") ", (f.score / 1000000.0)::real, " \
+			 "chat.search_snippet(i.content, f.config, f.query, $14), " \
+			 "concat_ws('.', f.score, f.moment, f.conversation_id, f.seq) " \
+			 "FROM found f CROSS JOIN LATERAL " FOUND_MESSAGE \
+			 "ORDER BY f.score DESC, f.moment DESC, f.conversation_id DESC, f.seq DESC"
 
 #define MOMENT "(extract(epoch FROM m.created_at) * 1000000)::bigint"
 #define HIT "m.conversation_id, m.seq, " MOMENT " AS moment, c.config, "
@@ -145,10 +136,10 @@ static SpiQuery by_words = {
 	"WHERE s.words @@ q.keys OFFSET 0) x " INDEXED "c.config = q.config AND " PASSES
 	"UNION ALL SELECT " HIT
 	"q.query, v.words FROM scope c JOIN languages q ON q.config = c.config " TAIL
-	"CROSS JOIN LATERAL to_tsvector(c.config, m.content) AS v (words) "
+	"CROSS JOIN LATERAL chat.search_words(c.config, m.content, m.conversation_id) AS v (words) "
 	"WHERE v.words @@ q.query AND " PASSES
 	"), " FOUND("CASE WHEN $7 THEN 0 ELSE (ts_rank_cd(words, query, 1) * 1000000)::bigint END")
-		PAGE(BY_WORDS),
+		PAGE,
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -158,8 +149,7 @@ static SpiQuery by_parts = {
 	.sql = SCOPE
 	"hits AS (SELECT " HIT "NULL::tsquery AS query FROM (SELECT * FROM chat.message_search s "
 	"WHERE s.grams @> $11 OFFSET 0) x " INDEXED PASSES "AND " CONTAINS "UNION ALL SELECT " HIT
-	"NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS "), " FOUND("0::bigint")
-		PAGE(BY_PARTS),
+	"NULL FROM scope c " TAIL "WHERE " PASSES "AND " CONTAINS "), " FOUND("0::bigint") PAGE,
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -174,7 +164,7 @@ static SpiQuery by_parts = {
  * message that is older than the cursor.
  */
 #define LISTED(more) \
-	more PASSES "AND NOT lower(m.content) LIKE ANY ($13) ORDER BY m.seq DESC LIMIT "
+	more PASSES "AND NOT chat.search_fold(m.content) LIKE ANY ($13) ORDER BY m.seq DESC LIMIT "
 #define NEWEST(below, more, count) \
 	"(WITH hot AS MATERIALIZED (SELECT * FROM chat.message m " \
 	"WHERE m.conversation_id = c.conversation_id AND m.seq < " below " AND " LISTED(more) count \
@@ -186,18 +176,17 @@ static SpiQuery by_parts = {
 #define OLDER "(" MOMENT ", m.conversation_id) < (($8)[2], ($8)[3]) AND "
 
 static SpiQuery by_filters = {
-	.sql =
-		SCOPE "hits AS (SELECT m.conversation_id, m.seq, least(min(" MOMENT ") OVER "
-			  "(PARTITION BY m.conversation_id ORDER BY m.seq DESC), "
-			  "CASE WHEN m.conversation_id = ($8)[3] THEN ($8)[2] END) AS moment, c.config, "
-			  "NULL::tsquery AS query FROM scope c "
-			  "CROSS JOIN LATERAL (SELECT CASE WHEN $8 IS NULL THEN c.last_seq + 1 "
-			  "WHEN c.conversation_id = ($8)[3] THEN ($8)[4] "
-			  "ELSE (SELECT coalesce(max(o.seq), 0) + 1 FROM " NEWEST(
-				  "c.last_seq + 1", OLDER,
-				  "1") "o) END AS seq) below "
-					   "CROSS JOIN LATERAL " NEWEST("below.seq", "", "$9") "m), " FOUND("0::bigint")
-						   PAGE("left(" RAW ", 200)"),
+	.sql = SCOPE
+	"hits AS (SELECT m.conversation_id, m.seq, least(min(" MOMENT ") OVER "
+	"(PARTITION BY m.conversation_id ORDER BY m.seq DESC), "
+	"CASE WHEN m.conversation_id = ($8)[3] THEN ($8)[2] END) AS moment, c.config, "
+	"NULL::tsquery AS query FROM scope c "
+	"CROSS JOIN LATERAL (SELECT CASE WHEN $8 IS NULL THEN c.last_seq + 1 "
+	"WHEN c.conversation_id = ($8)[3] THEN ($8)[4] "
+	"ELSE (SELECT coalesce(max(o.seq), 0) + 1 FROM " NEWEST(
+		"c.last_seq + 1", OLDER,
+		"1") "o) END AS seq) below "
+			 "CROSS JOIN LATERAL " NEWEST("below.seq", "", "$9") "m), " FOUND("0::bigint") PAGE,
 	.argtypes = SEARCH_ARGTYPES,
 	.by_value = true,
 	.read_only = true,
@@ -219,7 +208,7 @@ typedef struct Search
 	ArrayType *grams; /* NULL: the terms can't be found as parts */
 	NullableDatum patterns;
 	NullableDatum excluded;
-	char *highlight;
+	NullableDatum terms;
 	bool unspaced; /* a term is in a script without spaces */
 } Search;
 
@@ -251,8 +240,8 @@ static SpiQuery find_conversations = {
 	.sql = "SELECT array_agg(c.id) FROM chat.member me "
 		   "JOIN chat.conversation c ON c.id = me.conversation_id "
 		   "WHERE me.account_id = $1 AND me.state = 'joined' AND ($3 IS NULL OR c.id = ANY ($3)) "
-		   "AND (c.id::text = $2 OR CASE WHEN c.is_group THEN chat.fold_case(c.name) = "
-		   "chat.fold_case($2) "
+		   "AND (c.id::text = $2 OR CASE WHEN c.is_group THEN chat.search_fold(c.name) = "
+		   "chat.search_fold($2) "
 		   "ELSE EXISTS (SELECT FROM chat.member o JOIN chat.account a ON a.id = o.account_id "
 		   "WHERE o.conversation_id = c.id AND o.account_id <> $1 "
 		   "AND lower(a.username COLLATE \"C\") = lower(ltrim($2, '@') COLLATE \"C\")) END)",
@@ -291,25 +280,19 @@ LimitTime(NullableDatum *limit, QueryDate day, bool latest)
 
 /* ---- terms as parts ----------------------------------------------------- */
 
-static void
-AppendQuoted(StringInfo expression, const char *text)
-{
-	for (const char *c = text; *c; c++)
-	{
-		if (strchr("\\^$.[]()|*+?{}", *c))
-			appendStringInfoChar(expression, '\\');
-		appendStringInfoChar(expression, *c);
-	}
-}
-
+/* Folded; as patterns, or as they are. */
 static NullableDatum
-MakePatterns(const char *const *terms, int count)
+FoldTerms(const char *const *terms, int count, bool as_patterns)
 {
-	Datum *patterns = palloc((count + 1) * sizeof(Datum));
+	Datum *folded = palloc((count + 1) * sizeof(Datum));
 
 	for (int i = 0; i < count; i++)
-		patterns[i] = CStringGetTextDatum(SearchPattern(SearchLower(terms[i]), true));
-	return SpiArray(patterns, count, TEXTOID);
+	{
+		char *term = SearchFold(terms[i]);
+
+		folded[i] = CStringGetTextDatum(as_patterns ? SearchPattern(term, true) : term);
+	}
+	return SpiArray(folded, count, TEXTOID);
 }
 
 /* With an "or" the parts of one side would have to be enough: only words do that. */
@@ -318,24 +301,15 @@ ReadTerms(Search *search)
 {
 	const SearchQuery *query = &search->query;
 	StringInfoData all;
-	StringInfoData highlight;
 
 	initStringInfo(&all);
-	initStringInfo(&highlight);
 	for (int i = 0; i < query->term_count; i++)
-	{
-		const char *lower = SearchLower(query->terms[i]);
-
-		search->unspaced |= GramsUnspaced(lower, strlen(lower));
-		appendStringInfo(&all, "%s ", lower);
-		if (i > 0)
-			appendStringInfoChar(&highlight, '|');
-		AppendQuoted(&highlight, query->terms[i]);
-	}
-	search->highlight = highlight.data;
+		appendStringInfo(&all, "%s ", SearchFold(query->terms[i]));
+	search->unspaced = GramsUnspaced(all.data, all.len);
 	search->grams = query->alternatives ? NULL : SearchGrams(all.data);
-	search->patterns = MakePatterns(query->terms, query->term_count);
-	search->excluded = MakePatterns(query->excluded, query->excluded_count);
+	search->terms = FoldTerms(query->terms, query->term_count, false);
+	search->patterns = FoldTerms(query->terms, query->term_count, true);
+	search->excluded = FoldTerms(query->excluded, query->excluded_count, true);
 }
 
 /* ---- chat.search() ------------------------------------------------------ */
@@ -407,7 +381,7 @@ Run(SpiQuery *statement, const Search *search, Tuplestorestate *store)
 							  SpiDatum(BoolGetDatum(search->newest_first), false), search->page,
 							  SpiInt32(search->limit), SpiText(search->query.words),
 							  SpiDatum(PointerGetDatum(search->grams), search->grams == NULL),
-							  search->patterns, search->excluded, SpiText(search->highlight)),
+							  search->patterns, search->excluded, search->terms),
 					  store);
 }
 

@@ -19,18 +19,17 @@
 
 #include "search_index.h"
 
-#include "catalog/pg_collation_d.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/rel.h"
 
 #include "argument.h"
 #include "gram.h"
 #include "guc.h"
+#include "search_text.h"
 #include "spi.h"
 
 PG_FUNCTION_INFO_V1(chat_search_grams);
@@ -54,18 +53,12 @@ SearchInit(void)
 
 /* ---- pieces ------------------------------------------------------------- */
 
-char *
-SearchLower(const char *text)
-{
-	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
-}
-
 static ArrayType *
-MakeGrams(const char *lower)
+MakeGrams(const char *folded)
 {
-	size_t length = strlen(lower);
+	size_t length = strlen(folded);
 	int32 *grams = palloc((GRAM_MAX(length) + 1) * sizeof(int32));
-	int count = GramsOf(grams, lower, length);
+	int count = GramsOf(grams, folded, length);
 	Datum *elements = palloc((count + 1) * sizeof(Datum));
 
 	for (int i = 0; i < count; i++)
@@ -74,9 +67,9 @@ MakeGrams(const char *lower)
 }
 
 ArrayType *
-SearchGrams(const char *lower)
+SearchGrams(const char *folded)
 {
-	ArrayType *grams = MakeGrams(lower);
+	ArrayType *grams = MakeGrams(folded);
 
 	return ARR_NDIM(grams) > 0 ? grams : NULL;
 }
@@ -86,7 +79,7 @@ chat_search_grams(PG_FUNCTION_ARGS)
 {
 	char *content = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	PG_RETURN_ARRAYTYPE_P(MakeGrams(SearchLower(content)));
+	PG_RETURN_ARRAYTYPE_P(MakeGrams(SearchFold(content)));
 }
 
 char *
@@ -162,8 +155,8 @@ static SpiQuery index_conversation = {
 		   "gone AS (DELETE FROM chat.message_search s USING changed c "
 		   "WHERE s.conversation_id = $1 AND s.seq = c.seq AND c.deleted_at IS NOT NULL), "
 		   "indexed AS (INSERT INTO chat.message_search (conversation_id, seq, words, grams) "
-		   "SELECT $1, m.seq, array_to_tsvector(ARRAY[' ' || $1]) || "
-		   "to_tsvector(w.config, m.content), chat.search_grams(m.content) "
+		   "SELECT $1, m.seq, chat.search_words(w.config, m.content, $1), "
+		   "chat.search_grams(m.content) "
 		   "FROM w, (SELECT * FROM fresh UNION ALL SELECT * FROM changed) m "
 		   "WHERE m.deleted_at IS NULL ON CONFLICT (conversation_id, seq) "
 		   "DO UPDATE SET words = excluded.words, grams = excluded.grams), "

@@ -12,14 +12,11 @@
 /* Defines the settings; called once, from _PG_init. */
 extern void SearchInit(void);
 
-/* `text` in lower case as the database does it; palloc'd. */
-extern char *SearchLower(const char *text);
-
 /*
- * The pieces (gram.h) of a text in lower case, as an int4[].  NULL if it has none: it is
+ * The pieces (gram.h) of a folded text (search_text.h), as an int4[].  NULL if it has none: it is
  * too short for the index to find.
  */
-extern ArrayType *SearchGrams(const char *lower);
+extern ArrayType *SearchGrams(const char *folded);
 
 /* A LIKE pattern, palloc'd: what contains the text, or what begins with it. */
 extern char *SearchPattern(const char *text, bool anywhere);

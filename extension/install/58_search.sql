@@ -43,7 +43,33 @@ CREATE FUNCTION chat.search_grams(content text) RETURNS int[]
 	AS 'MODULE_PATHNAME', 'chat_search_grams'
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION chat.search_grams(text) IS
-	'The pieces of a text, in lower case, that an index on it holds: three characters each, of scripts without spaces also one and two';
+	'The pieces of a text, folded, that an index on it holds: three characters each, of scripts without spaces also one and two';
+
+CREATE FUNCTION chat.search_fold(content text) RETURNS text
+	AS 'MODULE_PATHNAME', 'chat_search_fold'
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION chat.search_fold(text) IS
+	'A text as search compares it: without case and accents, what looks the same being the same; at most the first 256 kB. The same in every locale';
+
+CREATE FUNCTION chat.search_words(config regconfig, content text, conversation_id bigint)
+	RETURNS tsvector
+	AS 'MODULE_PATHNAME', 'chat_search_words'
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION chat.search_words(regconfig, text, bigint) IS
+	'The words of a message as the index holds them, and its conversation';
+
+CREATE FUNCTION chat.search_query(config regconfig, words text) RETURNS tsquery
+	AS 'MODULE_PATHNAME', 'chat_search_query'
+	LANGUAGE c STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION chat.search_query(regconfig, text) IS
+	'What search_words() must have: terms in quotes, before them a dash for not, or the word or';
+
+CREATE FUNCTION chat.search_snippet(content text, config regconfig, query tsquery, parts text[])
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'chat_search_snippet'
+	LANGUAGE c STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION chat.search_snippet(text, regconfig, tsquery, text[]) IS
+	'At most 200 characters around the first hit as HTML, the hits in <mark>: words of the query, or without one the parts, which are folded';
 
 CREATE INDEX account_grams_idx ON chat.account
 	USING gin (chat.search_grams(chat.fold_case(username || ' ' || display_name)))
@@ -121,7 +147,8 @@ CREATE TRIGGER forget_words AFTER UPDATE OF content, deleted_at ON chat.message
 	EXECUTE FUNCTION chat.forget_words();
 
 REVOKE ALL ON FUNCTION
-	chat.search_grams(text),
+	chat.search_grams(text), chat.search_fold(text), chat.search_words(regconfig, text, bigint),
+	chat.search_query(regconfig, text), chat.search_snippet(text, regconfig, tsquery, text[]),
 	chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text),
 	chat.search_conversations(text, int), chat.set_language(bigint, text),
 	chat.index_messages(int), chat.forget_words()

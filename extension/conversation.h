@@ -88,6 +88,14 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"u.id, u.username, u.display_name, u.avatar_url, u.bio, u.is_online, u.last_seen, m.role, " \
 	"CASE WHEN m.muted_until > statement_timestamp() THEN m.muted_until END"
 
+/*
+ * Whether a row of chat.mention is one for the account.  The block is looked at when mentions
+ * are read and not when they are written: @all is one row for everybody.
+ */
+#define MENTION_COUNTS(mention, account_id) \
+	"NOT EXISTS (SELECT FROM chat.block b WHERE b.blocker_id = " account_id " " \
+	"AND b.blocked_id = " mention ".sender_id)"
+
 /* The chat.conversation_info of one of SHOWN_CONVERSATIONS. */
 #define CONVERSATION_INFO \
 	"ROW(c.id, c.is_group, c.name, " \
@@ -102,6 +110,7 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"k.last_seq, k.last_seq - p.seq, p.seq, " \
 	"CASE WHEN k.last_seq > p.seq THEN (SELECT count(DISTINCT n.seq) FROM chat.mention n " \
 	"WHERE n.conversation_id = c.id AND n.account_id IN (0, me.account_id) " \
-	"AND n.seq > p.seq) ELSE 0 END, c.is_public, " ACTIVE_AT ")::chat.conversation_info"
+	"AND n.seq > p.seq AND " MENTION_COUNTS( \
+		"n", "me.account_id") ") ELSE 0 END, c.is_public, " ACTIVE_AT ")::chat.conversation_info"
 
 #endif /* PARLEY_CONVERSATION_H */

@@ -75,15 +75,15 @@ FindCandidates(const char *content, Candidates *found)
 }
 
 static SpiQuery insert_mentions = {
-	.sql = "INSERT INTO chat.mention (conversation_id, account_id, seq) "
-		   "SELECT DISTINCT $1, w.id, $2 FROM (SELECT DISTINCT ON (n.word) a.id "
+	.sql = "INSERT INTO chat.mention (conversation_id, account_id, seq, sender_id) "
+		   "SELECT DISTINCT $1, w.id, $2, $3 FROM (SELECT DISTINCT ON (n.word) a.id "
 		   "FROM unnest($4, $5) AS n (word, name) "
 		   "JOIN chat.account a ON lower(a.username COLLATE \"C\") = lower(n.name COLLATE \"C\") "
 		   "AND a.closed_at IS NULL "
 		   "JOIN chat.member m ON m.conversation_id = $1 AND m.account_id = a.id "
 		   "AND m.state = 'joined' "
 		   "ORDER BY n.word, length(n.name) DESC) w WHERE w.id <> $3 "
-		   "UNION ALL SELECT $1, 0, $2 WHERE $6",
+		   "UNION ALL SELECT $1, 0, $2, $3 WHERE $6",
 	.argtypes = {INT8OID, INT8OID, INT8OID, INT4ARRAYOID, TEXTARRAYOID, BOOLOID},
 };
 
@@ -114,8 +114,11 @@ MentionForget(int64 conversation_id, int64 seq)
 
 /* Of each kind the newest, by index; a message that names both is one. */
 #define NEWEST_MENTIONS(account) \
-	"(SELECT seq FROM chat.mention WHERE conversation_id = $1 AND account_id = " account " " \
-	"AND seq < coalesce($3, 9223372036854775807) ORDER BY seq DESC LIMIT $4)"
+	"(SELECT n.seq FROM chat.mention n WHERE n.conversation_id = $1 AND n.account_id = " account \
+	" " \
+	"AND n.seq < coalesce($3, 9223372036854775807) AND " MENTION_COUNTS( \
+		"n", "$2") " " \
+				   "ORDER BY n.seq DESC LIMIT $4)"
 
 #define MENTIONED "(" NEWEST_MENTIONS("0") " UNION " NEWEST_MENTIONS("$2") ") n "
 

@@ -78,7 +78,13 @@ bulletin_write_item(Buffer *to, const BulletinItem *item)
 			buffer_printf(to, "[\"t\",%lld,%lld,", (long long) item->conversation_id,
 						  (long long) item->account_id);
 			buffer_append_json_or_null(to, item->username);
-			buffer_printf(to, ",%d]", item->on);
+			buffer_printf(to, ",%d", item->on);
+			if (item->hidden > 0)
+			{
+				buffer_append_char(to, ',');
+				append_ids(to, item->hidden_from, item->hidden);
+			}
+			buffer_append_char(to, ']');
 			break;
 		case BULLETIN_STATUS:
 			buffer_printf(to, "[\"s\",%lld,", (long long) item->account_id);
@@ -220,18 +226,9 @@ read_hello(const json_t *json, BulletinItem *item, Buffer *ids)
 	return true;
 }
 
+/* At most `max` ids, which are in `ids` then. */
 static bool
-read_typing(const json_t *json, BulletinItem *item, Buffer *ids)
-{
-	(void) ids;
-	return get_number(json_array_get(json, 1), 1, &item->conversation_id) &&
-		   get_number(json_array_get(json, 2), 1, &item->account_id) &&
-		   get_text(json_array_get(json, 3), USERNAME_MAX, &item->username) &&
-		   get_flag(json_array_get(json, 4), &item->on);
-}
-
-static bool
-read_ids(const json_t *list, BulletinItem *item, Buffer *ids)
+read_ids(const json_t *list, size_t max, Buffer *ids)
 {
 	size_t count = json_array_size(list);
 
@@ -243,9 +240,22 @@ read_ids(const json_t *list, BulletinItem *item, Buffer *ids)
 			return false;
 		buffer_append(ids, &id, sizeof(id));
 	}
-	item->conversation_ids = (const int64_t *) (void *) ids->data;
-	item->conversations = count;
-	return json_is_array(list) && count <= BULLETIN_CONVERSATIONS_MAX;
+	return json_is_array(list) && count <= max;
+}
+
+static bool
+read_typing(const json_t *json, BulletinItem *item, Buffer *ids)
+{
+	const json_t *hidden_from = json_array_get(json, 5);
+
+	if (hidden_from && !read_ids(hidden_from, BULLETIN_HIDDEN_MAX, ids))
+		return false;
+	item->hidden_from = (const int64_t *) (void *) ids->data;
+	item->hidden = ids->length / sizeof(int64_t);
+	return get_number(json_array_get(json, 1), 1, &item->conversation_id) &&
+		   get_number(json_array_get(json, 2), 1, &item->account_id) &&
+		   get_text(json_array_get(json, 3), USERNAME_MAX, &item->username) &&
+		   get_flag(json_array_get(json, 4), &item->on);
 }
 
 static bool
@@ -253,11 +263,14 @@ read_status(const json_t *json, BulletinItem *item, Buffer *ids)
 {
 	const json_t *last_seen = json_array_get(json, 4);
 
+	if (!read_ids(json_array_get(json, 5), BULLETIN_CONVERSATIONS_MAX, ids))
+		return false;
+	item->conversation_ids = (const int64_t *) (void *) ids->data;
+	item->conversations = ids->length / sizeof(int64_t);
 	return get_number(json_array_get(json, 1), 1, &item->account_id) &&
 		   get_text(json_array_get(json, 2), USERNAME_MAX, &item->username) &&
 		   get_flag(json_array_get(json, 3), &item->on) &&
-		   (json_is_null(last_seen) || get_text(last_seen, LAST_SEEN_MAX, &item->last_seen)) &&
-		   read_ids(json_array_get(json, 5), item, ids);
+		   (json_is_null(last_seen) || get_text(last_seen, LAST_SEEN_MAX, &item->last_seen));
 }
 
 static bool
@@ -268,17 +281,18 @@ read_count(const json_t *json, BulletinItem *item, Buffer *ids)
 		   get_number(json_array_get(json, 2), 0, &item->online);
 }
 
-/* `fields` is the size of the array, its kind included. */
+/* The size of the array, its kind included, is from `fields` to `fields_max`. */
 static const struct
 {
 	BulletinKind kind;
 	size_t fields;
+	size_t fields_max;
 	bool (*read)(const json_t *json, BulletinItem *item, Buffer *ids);
 } item_rules[] = {
-	{BULLETIN_HELLO, 1, read_hello},
-	{BULLETIN_TYPING, 5, read_typing},
-	{BULLETIN_STATUS, 6, read_status},
-	{BULLETIN_COUNT, 3, read_count},
+	{BULLETIN_HELLO, 1, 1, read_hello},
+	{BULLETIN_TYPING, 5, 6, read_typing},
+	{BULLETIN_STATUS, 6, 6, read_status},
+	{BULLETIN_COUNT, 3, 3, read_count},
 };
 
 static bool
@@ -293,7 +307,8 @@ read_item(const json_t *json, BulletinItem *item, Buffer *ids)
 		if (item_rules[i].kind == (BulletinKind) *kind)
 		{
 			item->kind = item_rules[i].kind;
-			return json_array_size(json) == item_rules[i].fields &&
+			return json_array_size(json) >= item_rules[i].fields &&
+				   json_array_size(json) <= item_rules[i].fields_max &&
 				   item_rules[i].read(json, item, ids);
 		}
 	}

@@ -14,6 +14,7 @@
  *
  *	 ["h"]                                                a process has begun to listen
  *	 ["t", conversation, account, "username", 0|1]        typing
+ *	 ["t", conversation, account, "username", 0|1, [account, …]]   the same, hidden from these
  *	 ["s", account, "username", 0|1, "last_seen"|null, [conversation, …]]   came or went
  *	 ["c", conversation, online]                          members online, in a large group
  *
@@ -36,6 +37,7 @@
 
 /* Of one item; more conversations than these make several items. */
 #define BULLETIN_CONVERSATIONS_MAX 256
+#define BULLETIN_HIDDEN_MAX 256
 
 typedef struct BulletinKey
 {
@@ -62,7 +64,9 @@ typedef struct BulletinItem
 	const char *last_seen;	 /* STATUS: RFC 3339, or NULL */
 	int64_t online;			 /* COUNT */
 	const int64_t *conversation_ids;
-	size_t conversations; /* at most BULLETIN_CONVERSATIONS_MAX */
+	size_t conversations;		/* at most BULLETIN_CONVERSATIONS_MAX */
+	const int64_t *hidden_from; /* TYPING: accounts that are not told */
+	size_t hidden;				/* at most BULLETIN_HIDDEN_MAX */
 } BulletinItem;
 
 /* The key from its 64 hexadecimal digits; false when `text` is something else. */

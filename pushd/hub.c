@@ -557,9 +557,20 @@ hub_feed(Hub *hub, uint32_t xid, const ParleyEvent *header, const uint8_t *json)
 
 /* ---- what is not in the feed --------------------------------------------- */
 
+static bool
+is_among(int64_t account_id, const int64_t *account_ids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (account_ids[i] == account_id)
+			return true;
+	}
+	return false;
+}
+
 void
 hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_account_id,
-					  const Buffer *json)
+					  const int64_t *hidden_from, size_t hidden, const Buffer *json)
 {
 	const Conversation *conversation = map_get(&hub->conversations, conversation_id);
 	Event *event;
@@ -569,8 +580,10 @@ hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_account_
 	event = event_ephemeral(conversation_id, json);
 	for (size_t i = 0; i < conversation->count; i++)
 	{
-		if (conversation->members[i]->account->id != except_account_id)
-			deliver_to_account(conversation->members[i]->account, event);
+		HubAccount *account = conversation->members[i]->account;
+
+		if (account->id != except_account_id && !is_among(account->id, hidden_from, hidden))
+			deliver_to_account(account, event);
 	}
 	event_unref(event);
 }

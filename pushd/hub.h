@@ -159,10 +159,10 @@ void hub_distrust_snapshots(Hub *hub);
 
 /*
  * What is not in the feed: typing and presence.  `json` goes to the connected members of
- * the conversation, but for one account (0: for none).
+ * the conversation, but for one account (0: for none) and those that it is hidden from.
  */
 void hub_publish_ephemeral(Hub *hub, int64_t conversation_id, int64_t except_account_id,
-						   const Buffer *json);
+						   const int64_t *hidden_from, size_t hidden, const Buffer *json);
 
 /* To everybody who is connected and shares one of the conversations, the account itself
  * left out; once to each connection. */

@@ -206,7 +206,7 @@ publish(Presence *presence, const BulletinItem *item)
 
 	bulletin_write_event(&event, item);
 	if (item->kind == BULLETIN_COUNT)
-		hub_publish_ephemeral(presence->hub, item->conversation_id, 0, &event);
+		hub_publish_ephemeral(presence->hub, item->conversation_id, 0, NULL, 0, &event);
 	else
 		hub_publish_status(presence->hub, item->account_id, item->conversation_ids,
 						   item->conversations, &event);

@@ -24,7 +24,8 @@
 #define QUESTIONS_MAX 500 /* of one call */
 
 static const PgStatement may_type = {"gateway_may_type",
-									 "SELECT username, error FROM chat.gateway_may_type($1, $2)",
+									 "SELECT username, error, hidden_from "
+									 "FROM chat.gateway_may_type($1, $2)",
 									 2};
 
 typedef struct Room
@@ -40,6 +41,7 @@ typedef struct Typer
 	Room *room;
 	int64_t account_id;
 	char username[USERNAME_SIZE];
+	Buffer hidden_from; /* int64_t: members who have blocked the account */
 	bool local;
 	int64_t allowed_until_ms;
 	int64_t told_ms; /* when the other processes last heard of it */
@@ -95,8 +97,9 @@ typer_find(const Typing *typing, int64_t conversation_id, int64_t account_id)
 static void on_expiry(TimerEntry *entry);
 
 static Typer *
-typer_add(Typing *typing, int64_t conversation_id, int64_t account_id, const char *username)
+typer_add(Typing *typing, const BulletinItem *item)
 {
+	int64_t conversation_id = item->conversation_id;
 	Room *room = map_get(&typing->rooms, conversation_id);
 	Typer *typer = xcalloc(1, sizeof(Typer));
 
@@ -109,8 +112,9 @@ typer_add(Typing *typing, int64_t conversation_id, int64_t account_id, const cha
 	}
 	typer->owner = typing;
 	typer->room = room;
-	typer->account_id = account_id;
-	string_copy(typer->username, sizeof(typer->username), username);
+	typer->account_id = item->account_id;
+	string_copy(typer->username, sizeof(typer->username), item->username);
+	buffer_append(&typer->hidden_from, item->hidden_from, item->hidden * sizeof(int64_t));
 	timer_init(&typer->expiry, on_expiry);
 	list_init(&typer->of_room);
 	list_push_back(&room->typers, &typer->of_room);
@@ -123,6 +127,7 @@ typer_free(Typer *typer)
 	Room *room = typer->room;
 
 	timer_cancel(&typer->expiry);
+	buffer_free(&typer->hidden_from);
 	list_remove(&typer->of_room);
 	if (list_is_empty(&room->typers))
 	{
@@ -139,7 +144,9 @@ typer_item(const Typer *typer, bool on)
 						  .conversation_id = typer->room->conversation_id,
 						  .account_id = typer->account_id,
 						  .username = typer->username,
-						  .on = on};
+						  .on = on,
+						  .hidden_from = (const int64_t *) (const void *) typer->hidden_from.data,
+						  .hidden = typer->hidden_from.length / sizeof(int64_t)};
 }
 
 static void
@@ -149,7 +156,8 @@ tell_here(const Typer *typer, bool on)
 	Buffer event = BUFFER_EMPTY;
 
 	bulletin_write_event(&event, &item);
-	hub_publish_ephemeral(typer->owner->options.hub, item.conversation_id, item.account_id, &event);
+	hub_publish_ephemeral(typer->owner->options.hub, item.conversation_id, item.account_id,
+						  item.hidden_from, item.hidden, &event);
 	buffer_free(&event);
 }
 
@@ -188,16 +196,42 @@ typer_go_on(Typer *typer)
 		tell_others(typer, true);
 }
 
-static void
-typer_begin(Typing *typing, const Question *question, const char *username)
+static bool
+is_hidden_alike(const Typer *typer, const BulletinItem *item)
 {
-	Typer *typer = typer_find(typing, question->conversation_id, question->account_id);
+	size_t size = item->hidden * sizeof(int64_t);
 
+	return typer->hidden_from.length == size &&
+		   (size == 0 || memcmp(typer->hidden_from.data, item->hidden_from, size) == 0);
+}
+
+/*
+ * The typer of the item, who is told of if they are new.  One who is now hidden from others
+ * ends first: those who are no longer to see it were told that it began.
+ */
+static Typer *
+typer_of(Typing *typing, const BulletinItem *item)
+{
+	Typer *typer = typer_find(typing, item->conversation_id, item->account_id);
+
+	if (typer && !is_hidden_alike(typer, item))
+	{
+		typer_end(typer);
+		typer = NULL;
+	}
 	if (!typer)
 	{
-		typer = typer_add(typing, question->conversation_id, question->account_id, username);
+		typer = typer_add(typing, item);
 		tell_here(typer, true);
 	}
+	return typer;
+}
+
+static void
+typer_begin(Typing *typing, const BulletinItem *item)
+{
+	Typer *typer = typer_of(typing, item);
+
 	if (!typer->local)
 		tell_others(typer, true);
 	typer->local = true;
@@ -244,6 +278,23 @@ question_free(Question *question)
 	free(question);
 }
 
+/* Hidden from more members than a bulletin can name is hidden from all. */
+static void
+begin_as_answered(Typing *typing, const Question *question, const PgReply *reply, int row)
+{
+	Buffer hidden_from = BUFFER_EMPTY;
+
+	if (pgarray_parse_int64(pgreply_value(reply, row, 2), &hidden_from) &&
+		hidden_from.length <= BULLETIN_HIDDEN_MAX * sizeof(int64_t))
+		typer_begin(typing,
+					&(BulletinItem){.conversation_id = question->conversation_id,
+									.account_id = question->account_id,
+									.username = pgreply_value(reply, row, 0),
+									.hidden_from = (const int64_t *) (void *) hidden_from.data,
+									.hidden = hidden_from.length / sizeof(int64_t)});
+	buffer_free(&hidden_from);
+}
+
 static void
 use_answer(Typing *typing, const Question *question, const PgReply *reply, int row)
 {
@@ -259,7 +310,7 @@ use_answer(Typing *typing, const Question *question, const PgReply *reply, int r
 		session_problem(question->session, id, question->request_id, problem_get(id)->title);
 	}
 	else if (!question->withdrawn && session_state(question->session) == SESSION_LIVE)
-		typer_begin(typing, question, pgreply_value(reply, row, 0));
+		begin_as_answered(typing, question, reply, row);
 }
 
 static void
@@ -406,13 +457,9 @@ typing_frame(Typing *typing, Session *session, const char *request_id, int64_t c
 void
 typing_take(Typing *typing, const BulletinItem *item)
 {
-	Typer *typer = typer_find(typing, item->conversation_id, item->account_id);
+	Typer *typer = item->on ? typer_of(typing, item)
+							: typer_find(typing, item->conversation_id, item->account_id);
 
-	if (item->on && !typer)
-	{
-		typer = typer_add(typing, item->conversation_id, item->account_id, item->username);
-		tell_here(typer, true);
-	}
 	if (item->on && !typer->local)
 		timer_arm(typing->options.wheel, &typer->expiry,
 				  typing->options.timeout_ms + REMOTE_SLACK_MS);

@@ -89,3 +89,36 @@ BEGIN; SELECT chat.act_as(2); SELECT seq FROM chat.send(1, 'peace'); SELECT pg_t
 BEGIN; SELECT chat.act_as(2); SELECT chat.unblock(4); SELECT d.created FROM chat.direct('dave') d; COMMIT;
 SELECT * FROM chat.block;
 SELECT kind, account_id, actor_id FROM chat.audit_pending WHERE kind ~ 'block' ORDER BY id;
+
+-- in a group: no mention by somebody whom one has blocked counts, @all included; what is said goes on
+BEGIN;
+SELECT chat.act_as(3);
+SELECT id FROM chat.create_group('three', ARRAY['alice', 'dave']) \gset
+SELECT seq FROM chat.send(:id, '@alice look');
+SELECT chat.block(4);
+COMMIT;
+BEGIN;
+SELECT chat.act_as(4);
+SELECT seq FROM chat.send(:id, '@carol @alice look');
+SELECT seq FROM chat.send(:id, '@all look');
+SELECT chat.react(:id, 1, '👍');
+COMMIT;
+BEGIN;
+SELECT chat.act_as(3);
+SELECT mentions, unread FROM chat.conversation(:id);
+SELECT mentions FROM chat.conversations() WHERE id = :id;
+SELECT seq FROM chat.mentions(:id);
+SELECT seq FROM chat.mentions(:id, max_results => 1);
+SELECT count(*) FROM chat.reactions(:id, 1);
+SELECT username, error, hidden_from FROM chat.gateway_may_type('{4,1,3}', ARRAY[:id, :id, :id]::bigint[]);
+COMMIT;
+-- others are named, and the one who is blocked is by the one who blocks
+BEGIN;
+SELECT chat.act_as(1);
+SELECT mentions FROM chat.conversation(:id);
+SELECT seq FROM chat.mentions(:id);
+COMMIT;
+BEGIN; SELECT chat.act_as(3); SELECT seq FROM chat.send(:id, '@dave well'); COMMIT;
+BEGIN; SELECT chat.act_as(4); SELECT mentions FROM chat.conversation(:id); COMMIT;
+-- it ends with the block
+BEGIN; SELECT chat.act_as(3); SELECT chat.unblock(4); SELECT mentions FROM chat.conversation(:id); SELECT seq FROM chat.mentions(:id); COMMIT;

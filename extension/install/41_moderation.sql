@@ -7,6 +7,7 @@ CREATE TABLE chat.block (
 	PRIMARY KEY (blocker_id, blocked_id),
 	CHECK (blocker_id <> blocked_id)
 );
+CREATE INDEX block_blocked_idx ON chat.block (blocked_id);
 COMMENT ON TABLE chat.block IS 'Who wants nothing to do with whom; member.is_blocked is made from it';
 
 -- No foreign key to the message: a report outlives it, and belongs to no conversation.

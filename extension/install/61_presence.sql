@@ -65,11 +65,11 @@ COMMENT ON FUNCTION chat.gateway_counts(bigint[]) IS
 	'How many members of each conversation are online';
 
 CREATE FUNCTION chat.gateway_may_type(account_ids bigint[], conversation_ids bigint[])
-	RETURNS TABLE (username text, error text)
+	RETURNS TABLE (username text, error text, hidden_from bigint[])
 	AS 'MODULE_PATHNAME', 'chat_gateway_may_type'
 	LANGUAGE c STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.gateway_may_type(bigint[], bigint[]) IS
-	'Whether each account may be seen typing in the conversation of the same position, in that order; error is NULL or the stable code of why not';
+	'Whether each account may be seen typing in the conversation of the same position, in that order; error is NULL or the stable code of why not, hidden_from the members who have blocked the account';
 
 REVOKE ALL ON FUNCTION
 	chat.gateway_key(), chat.gateway_beat(bigint, int),

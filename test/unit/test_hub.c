@@ -411,11 +411,13 @@ test_ephemeral(void)
 	login.scope = 8;
 	is_number(hub_connect(hub, &bob_scoped.connection, &snapshot, &login), HUB_CONNECTED, "of one");
 	(void) log_in(hub, &carol, 3, 9, 1);
-	hub_publish_ephemeral(hub, 7, 1, &json);
+	hub_publish_ephemeral(hub, 7, 1, NULL, 0, &json);
 	is_number(bob.delivered, 1, "typing comes to the other members");
 	is_number(alice.delivered + carol.delivered, 0, "and to nobody else");
 	is_number(bob_scoped.delivered, 0, "nor to a connection for another conversation");
-	hub_publish_ephemeral(hub, 99, 0, &json);
+	hub_publish_ephemeral(hub, 7, 1, (const int64_t[]){9, 2}, 2, &json);
+	is_number(bob.delivered, 1, "not to those that it is hidden from");
+	hub_publish_ephemeral(hub, 99, 0, NULL, 0, &json);
 	hub_publish_status(hub, 1, (const int64_t[]){7, 8, 99}, 3, &json);
 	is_number(bob.delivered, 2, "a status comes once, however much is shared");
 	is_number(bob_scoped.delivered, 1, "and where the one conversation is shared");

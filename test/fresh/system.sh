@@ -49,6 +49,8 @@ make_system()
 	printf '[safe]\n\tdirectory = /source\n' >"$system/etc/gitconfig"
 	mount --bind "$cache/archives" "$system/var/cache/apt/archives"
 	cp -L /etc/resolv.conf "$system/etc/resolv.conf"
+	# Debian's installer writes this, as do those that make containers; debootstrap does not.
+	printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t%s\n' "$(uname -n)" >"$system/etc/hosts"
 	[ ! -f "$HOME/.npmrc" ] || cp "$HOME/.npmrc" "$system/root/.npmrc"
 }
 

@@ -103,10 +103,16 @@ enum
 static SpiQuery find_before = {.sql = FIND_BEFORE, .argtypes = {INT8OID, INT8OID}};
 static SpiQuery find_after = {.sql = FIND_AFTER, .argtypes = {INT8OID, INT8OID}};
 
+static SpiQuery find_sender = {
+	.sql = "SELECT first_seq, last_seq FROM chat.archive WHERE conversation_id = $1 "
+		   "AND last_seq >= $2 AND $3 = ANY (senders) ORDER BY last_seq LIMIT 1",
+	.argtypes = {INT8OID, INT8OID, INT8OID},
+};
+
 static bool
-Find(SpiQuery *query, int64 conversation_id, int64 seq, ArchiveBlock *block)
+Find(SpiQuery *query, const NullableDatum *args, ArchiveBlock *block)
 {
-	if (SpiRun(query, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq))) == 0)
+	if (SpiRun(query, args) == 0)
 		return false;
 	*block = (ArchiveBlock){.first_seq = SpiGetInt64(0, FIRST_SEQ),
 							.last_seq = SpiGetInt64(0, LAST_SEQ)};
@@ -116,13 +122,20 @@ Find(SpiQuery *query, int64 conversation_id, int64 seq, ArchiveBlock *block)
 bool
 ArchiveFindBefore(int64 conversation_id, int64 seq, ArchiveBlock *block)
 {
-	return Find(&find_before, conversation_id, seq, block);
+	return Find(&find_before, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq)), block);
 }
 
 bool
 ArchiveFindAfter(int64 conversation_id, int64 seq, ArchiveBlock *block)
 {
-	return Find(&find_after, conversation_id, seq, block);
+	return Find(&find_after, SpiArgs(SpiInt64(conversation_id), SpiInt64(seq)), block);
+}
+
+bool
+ArchiveFindSender(int64 conversation_id, int64 seq, int64 sender_id, ArchiveBlock *block)
+{
+	return Find(&find_sender,
+				SpiArgs(SpiInt64(conversation_id), SpiInt64(seq), SpiInt64(sender_id)), block);
 }
 
 void
@@ -130,7 +143,7 @@ ArchiveRead(int64 conversation_id, ArchiveBlock *block)
 {
 	bool isnull;
 
-	if (!Find(&find_before, conversation_id, block->first_seq, block))
+	if (!ArchiveFindBefore(conversation_id, block->first_seq, block))
 		RaiseDamaged(conversation_id, block);
 	ArchiveDecode(conversation_id, block, SpiGetDatum(0, DATA, &isnull),
 				  SpiGetDatum(0, CHECKSUM, &isnull));
@@ -405,16 +418,44 @@ static SpiQuery list_changed = {
 	.read_only = true,
 };
 
-/* The wanted changes so far, the first `max` of them by version. */
+/* The wanted changes so far, copies of the first `max` of them by version. */
 typedef struct Changes
 {
+	MemoryContext memory; /* of the copies, which outlive their blocks */
 	int64 above_ver;
 	int64 up_to_seq;
 	int max;
 	int count;
 	int room;
-	const PackMessage **found;
+	PackMessage **found;
 } Changes;
+
+static const char *
+CopyText(char **to, PackText text)
+{
+	char *copy = *to;
+
+	if (text.length > 0)
+		memcpy(copy, text.bytes, text.length);
+	*to += text.length;
+	return copy;
+}
+
+/* In one piece of the current memory context, its texts included. */
+static PackMessage *
+CopyMessage(const PackMessage *m)
+{
+	PackMessage *copy = palloc(sizeof(PackMessage) + m->sender_name.length + m->content.length +
+							   m->reactions.length + m->attachments.length);
+	char *texts = (char *) (copy + 1);
+
+	*copy = *m;
+	copy->sender_name.bytes = CopyText(&texts, m->sender_name);
+	copy->content.bytes = CopyText(&texts, m->content);
+	copy->reactions.bytes = CopyText(&texts, m->reactions);
+	copy->attachments.bytes = CopyText(&texts, m->attachments);
+	return copy;
+}
 
 static int
 CompareVersions(const void *a, const void *b)
@@ -425,9 +466,12 @@ CompareVersions(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+/* With room for all of a block; what goes beyond `max` is freed. */
 static void
 AddChanges(Changes *changes, const ArchiveBlock *block)
 {
+	MemoryContext caller = MemoryContextSwitchTo(changes->memory);
+
 	if (changes->count + block->count > changes->room)
 	{
 		changes->room = (changes->count + block->count) * 2;
@@ -440,10 +484,28 @@ AddChanges(Changes *changes, const ArchiveBlock *block)
 		const PackMessage *m = &block->messages[i];
 
 		if (m->ver > changes->above_ver && m->seq <= changes->up_to_seq)
-			changes->found[changes->count++] = m;
+			changes->found[changes->count++] = CopyMessage(m);
 	}
+	MemoryContextSwitchTo(caller);
 	qsort(changes->found, changes->count, sizeof(PackMessage *), CompareVersions);
-	changes->count = Min(changes->count, changes->max);
+	while (changes->count > changes->max)
+		pfree(changes->found[--changes->count]);
+}
+
+/* Those of the block that begins at first_seq, if it is still there. */
+static void
+AddChangesOf(int64 conversation_id, int64 first_seq, Changes *changes)
+{
+	ArchiveBlock block;
+	bool isnull;
+
+	if (SpiRun(&walk_down, SpiArgs(SpiInt64(conversation_id), SpiInt64(first_seq))) == 0)
+		return;
+	block = (ArchiveBlock){.first_seq = SpiGetInt64(0, FIRST_SEQ),
+						   .last_seq = SpiGetInt64(0, LAST_SEQ)};
+	ArchiveDecode(conversation_id, &block, SpiGetDatum(0, DATA, &isnull),
+				  SpiGetDatum(0, CHECKSUM, &isnull));
+	AddChanges(changes, &block);
 }
 
 /* Blocks in the order of their first versions: when the rest begins later, all is found. */
@@ -462,20 +524,13 @@ FindChanges(int64 conversation_id, Changes *changes)
 	}
 	for (uint64 i = 0; i < count; i++)
 	{
-		ArchiveBlock block;
-		bool isnull;
-
 		if (changes->count == changes->max &&
 			changes->found[changes->count - 1]->ver < blocks[2 * i + 1])
 			break;
 		CHECK_FOR_INTERRUPTS();
-		if (SpiRun(&walk_down, SpiArgs(SpiInt64(conversation_id), SpiInt64(blocks[2 * i]))) == 0)
-			continue;
-		block = (ArchiveBlock){.first_seq = SpiGetInt64(0, FIRST_SEQ),
-							   .last_seq = SpiGetInt64(0, LAST_SEQ)};
-		ArchiveDecode(conversation_id, &block, SpiGetDatum(0, DATA, &isnull),
-					  SpiGetDatum(0, CHECKSUM, &isnull));
-		AddChanges(changes, &block);
+		SpiBegin();
+		AddChangesOf(conversation_id, blocks[2 * i], changes);
+		SpiEnd();
 	}
 }
 
@@ -494,6 +549,7 @@ chat_archived_changes(PG_FUNCTION_ARGS)
 	if (changes.max < 1)
 		return (Datum) 0;
 	SpiBegin();
+	changes.memory = CurrentMemoryContext;
 	FindChanges(conversation_id, &changes);
 	for (int i = 0; i < changes.count; i++)
 		PutMessage(store, description, conversation_id, changes.found[i]);

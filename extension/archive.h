@@ -85,6 +85,10 @@ extern void ArchiveDecode(int64 conversation_id, ArchiveBlock *block, Datum data
  */
 extern bool ArchiveFindBefore(int64 conversation_id, int64 seq, ArchiveBlock *block);
 extern bool ArchiveFindAfter(int64 conversation_id, int64 seq, ArchiveBlock *block);
+
+/* The first block that ends at seq or behind it and has a message of the sender. */
+extern bool ArchiveFindSender(int64 conversation_id, int64 seq, int64 sender_id,
+							  ArchiveBlock *block);
 extern void ArchiveRead(int64 conversation_id, ArchiveBlock *block);
 
 /* The message, or NULL if it is not in this block, which has been read. */

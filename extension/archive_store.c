@@ -252,36 +252,57 @@ IsName(const PackMessage *m, const char *name)
 		   memcmp(m->sender_name.bytes, name, m->sender_name.length) == 0;
 }
 
-void
-ArchiveUnpackSender(int64 conversation_id, int64 sender_id, int64 after, const char *name,
-					bool keeps_content, int max)
+static bool
+NeedsErasure(const ArchiveErasure *erasure, const PackMessage *m)
 {
-	ArchiveBlock block;
+	bool done = IsName(m, erasure->name) && (erasure->keeps_content || (m->present & PACK_DELETED));
 
-	for (int64 at = after + 1; max > 0 && ArchiveFindAfter(conversation_id, at, &block);
-		 at = block.last_seq + 1)
+	return m->sender_id == erasure->sender_id && m->seq > erasure->after && !done;
+}
+
+/* Of a block that is read, at most `max`; how many. */
+static int
+UnpackBlock(int64 conversation_id, ArchiveBlock *block, const ArchiveErasure *erasure, int max)
+{
+	int count = block->count;
+	int kept = 0;
+
+	for (int i = 0; i < count; i++)
 	{
-		int kept = 0;
-		int count;
+		const PackMessage *m = &block->messages[i];
+
+		if (i - kept < max && NeedsErasure(erasure, m))
+			InsertMessage(conversation_id, m);
+		else
+			block->messages[kept++] = *m;
+	}
+	if (kept < count)
+		WriteBlocks(conversation_id, block->first_seq, block->messages, kept, PACK_QUICKLY);
+	return count - kept;
+}
+
+void
+ArchiveUnpackSender(int64 conversation_id, const ArchiveErasure *erasure, int max)
+{
+	int64 at = erasure->after + 1;
+
+	while (max > 0)
+	{
+		ArchiveBlock block;
+		bool found;
 
 		CHECK_FOR_INTERRUPTS();
-		ArchiveRead(conversation_id, &block);
-		count = block.count;
-		for (int i = 0; i < count; i++)
+		SpiBegin();
+		found = ArchiveFindSender(conversation_id, at, erasure->sender_id, &block);
+		if (found)
 		{
-			const PackMessage *m = &block.messages[i];
-			bool done = IsName(m, name) && (keeps_content || (m->present & PACK_DELETED));
-
-			if (max == 0 || m->sender_id != sender_id || m->seq <= after || done)
-			{
-				block.messages[kept++] = *m;
-				continue;
-			}
-			InsertMessage(conversation_id, m);
-			max--;
+			ArchiveRead(conversation_id, &block);
+			max -= UnpackBlock(conversation_id, &block, erasure, max);
 		}
-		if (kept < count)
-			WriteBlocks(conversation_id, block.first_seq, block.messages, kept, PACK_QUICKLY);
+		SpiEnd();
+		if (!found)
+			break;
+		at = block.last_seq + 1;
 	}
 }
 
@@ -303,11 +324,17 @@ static SpiQuery find_next_block = {
 	.argtypes = {INT8OID, INT8OID},
 };
 
-/* Times follow the numbers, so the first that is too new ends it. */
+/*
+ * Of the next rows those that are old enough, and of large ones no more than a step should hold: a first
+ * one, and more until they have 4 MB of text.
+ */
 static SpiQuery take_rows = {
 	.sql =
-		"WITH next AS (SELECT seq, created_at FROM chat.message WHERE conversation_id = $1 "
-		"AND seq < $2 AND pinned_at IS NULL ORDER BY seq LIMIT $4), "
+		"WITH page AS (SELECT seq, created_at, octet_length(content) AS bytes FROM chat.message "
+		"WHERE conversation_id = $1 AND seq < $2 AND pinned_at IS NULL ORDER BY seq LIMIT $4), "
+		"sized AS (SELECT seq, created_at, bytes, sum(bytes) OVER (ORDER BY seq) AS total FROM "
+		"page), "
+		"next AS (SELECT seq, created_at FROM sized WHERE total - bytes < 4194304), "
 		"taken AS (DELETE FROM chat.message m USING next n WHERE m.conversation_id = $1 "
 		"AND m.seq = n.seq AND n.created_at < $3 RETURNING m.*) "
 		"SELECT seq, sender_id, reply_to, thread, created_at, edited_at, deleted_at, ver, changed, "
@@ -455,6 +482,7 @@ FindHost(int64 conversation_id, int64 seq, ArchiveBlock *host)
 /* The keys of what a call packs, to be written together. */
 typedef struct KeyList
 {
+	MemoryContext memory; /* outlives the steps */
 	int count;
 	int64 *keys;
 } KeyList;
@@ -464,7 +492,7 @@ AddKeys(KeyList *list, const PackMessage *messages, int count)
 {
 	Size size = (list->count + count + 1) * sizeof(int64);
 
-	list->keys = list->keys ? repalloc(list->keys, size) : palloc(size);
+	list->keys = list->keys ? repalloc(list->keys, size) : MemoryContextAlloc(list->memory, size);
 	for (int i = 0; i < count; i++)
 	{
 		const PackMessage *m = &messages[i];
@@ -502,18 +530,32 @@ PackFrom(int64 conversation_id, int64 seq, TimestampTz before, int max, KeyList 
 	return taken;
 }
 
+/* The oldest rows that may go, at most `max`; how many. */
+static int
+PackOldest(int64 conversation_id, TimestampTz before, int max, KeyList *keys)
+{
+	int taken = 0;
+
+	SpiBegin();
+	if (SpiRun(&find_oldest, SpiArgs(SpiInt64(conversation_id),
+									 SpiDatum(TimestampTzGetDatum(before), false))) > 0)
+		taken = PackFrom(conversation_id, SpiGetInt64(0, 1), before, max, keys);
+	SpiEnd();
+	return taken;
+}
+
 int
 ArchivePack(int64 conversation_id, TimestampTz before, int max)
 {
-	const NullableDatum *oldest =
-		SpiArgs(SpiInt64(conversation_id), SpiDatum(TimestampTzGetDatum(before), false));
 	int packed = 0;
-	KeyList keys = {0};
+	int taken = 1;
+	KeyList keys = {.memory = CurrentMemoryContext};
 
-	while (packed < max && SpiRun(&find_oldest, oldest) > 0)
+	while (packed < max && taken > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		packed += PackFrom(conversation_id, SpiGetInt64(0, 1), before, max - packed, &keys);
+		taken = PackOldest(conversation_id, before, max - packed, &keys);
+		packed += taken;
 	}
 	ArchiveKeyAdd(conversation_id, keys.keys, keys.count);
 	return packed;

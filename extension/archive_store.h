@@ -14,12 +14,19 @@
 extern bool ArchiveUnpack(int64 conversation_id, int64 seq);
 
 /*
- * The same for the first `max` archived messages of an account behind seq `after` that an
- * erasure has to do with: those that do not carry `name`, or, unless their content is
- * kept, are not deleted.
+ * What an erasure has to do with: messages of an account behind seq `after` that do not carry
+ * `name`, or, unless their content is kept, are not deleted.
  */
-extern void ArchiveUnpackSender(int64 conversation_id, int64 sender_id, int64 after,
-								const char *name, bool keeps_content, int max);
+typedef struct ArchiveErasure
+{
+	int64 sender_id;
+	int64 after;
+	const char *name;
+	bool keeps_content;
+} ArchiveErasure;
+
+/* Makes the first `max` of these rows again, from one block at a time. */
+extern void ArchiveUnpackSender(int64 conversation_id, const ArchiveErasure *erasure, int max);
 
 /*
  * Moves up to `max` rows that were sent before a time into blocks, oldest first, and returns

@@ -113,18 +113,24 @@ EraseMessages(Erasure *erasure)
 	CounterLock(erasure->conversation_id);
 	if (DeferIfHeld(erasure))
 		return;
-	ArchiveUnpackSender(erasure->conversation_id, erasure->account_id, erasure->seq, name,
-						erasure->keeps_content, erasure->left);
+	ArchiveUnpackSender(erasure->conversation_id,
+						&(ArchiveErasure){.sender_id = erasure->account_id,
+										  .after = erasure->seq,
+										  .name = name,
+										  .keeps_content = erasure->keeps_content},
+						erasure->left);
 	found = FindMessages(erasure, name, &count);
 
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		SpiBegin();
 		if (!erasure->keeps_content && !found[i].is_deleted)
 			EditBury(erasure->conversation_id, found[i].seq,
 					 CounterNextVer(erasure->conversation_id));
 		SpiRun(&rename_sender,
 			   SpiArgs(SpiInt64(erasure->conversation_id), SpiInt64(found[i].seq), SpiText(name)));
+		SpiEnd();
 		erasure->seq = found[i].seq;
 	}
 	erasure->left -= count;
@@ -180,7 +186,9 @@ Proceed(Erasure *erasure)
 			erasure->conversation_id = memberships[i].conversation_id;
 			erasure->seq = 0;
 		}
+		SpiBegin();
 		EraseMessages(erasure);
+		SpiEnd();
 	}
 }
 

@@ -47,11 +47,12 @@ static bool
 DoOne(ColdJob *job, const Candidate *candidate, ColdWork work)
 {
 	int64 max = job->left;
-	int done;
+	int done = 0;
 
-	if (!candidate->wanted || !CounterTryLock(candidate->conversation_id))
-		return true;
-	done = work(candidate->conversation_id, candidate->before, (int) max);
+	SpiBegin();
+	if (candidate->wanted && CounterTryLock(candidate->conversation_id))
+		done = work(candidate->conversation_id, candidate->before, (int) max);
+	SpiEnd();
 	job->left = Max(max - done, 0);
 	job->done += done;
 	return done < max;

@@ -125,6 +125,17 @@ static Check checks[] = {
 				  "format(" SET("%s", "on") RELOAD
 	 ", name) FROM pg_settings "
 	 "WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'"},
+	{"logged_parameters",
+	 .query.sql =
+		 "SELECT format('the log of the server shows the parameters of statements of role %s: "
+		 "passwords and tokens among them', current_setting('session_authorization')), "
+		 "format('ALTER ROLE %I SET log_parameter_max_length = 0; -- then connect anew', "
+		 "current_setting('session_authorization')) "
+		 "WHERE current_setting('log_parameter_max_length') <> '0' "
+		 "AND (current_setting('log_statement') = 'all' "
+		 "OR current_setting('log_min_duration_statement') <> '-1' "
+		 "OR current_setting('log_min_duration_sample') <> '-1' "
+		 "OR current_setting('log_transaction_sample_rate')::float8 > 0)"},
 	{"autovacuum", .query.sql = "SELECT name || ' is off: tables grow without bound', "
 								"format(" SET("%s", "on") RELOAD
 				   ", name) FROM pg_settings "

@@ -160,7 +160,9 @@ PurgeMessages(int64 conversation_id, TimestampTz before, int max)
 	while (purged < max && step > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
+		SpiBegin();
 		step = PurgeStep(conversation_id, before, max - purged);
+		SpiEnd();
 		purged += step;
 	}
 	if (purged > 0)

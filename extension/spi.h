@@ -16,9 +16,14 @@
  *			id = SpiGetInt64(0, 1);
  *		SpiEnd();
  *
- *	  Between SpiBegin() and SpiEnd() palloc gives memory that SpiEnd() frees; what
- *	  must outlive it is copied out by SpiKeepText() or SpiKeepDatum().  An error in
- *	  between is cleaned up by the end of the transaction, as with plain SPI.
+ *	  Between SpiBegin() and SpiEnd() palloc gives memory that SpiEnd() frees, the
+ *	  rows of its statements included; what must outlive it is copied out by
+ *	  SpiKeepText() or SpiKeepDatum().  An error in between is cleaned up by the end
+ *	  of the transaction, as with plain SPI.
+ *
+ *	  Pairs may nest.  A loop over blocks, conversations or messages has a pair around
+ *	  each step, so that a call holds the memory of one step, however many there are;
+ *	  after it SpiGet…() reads the rows of the outer pair again.
  */
 #ifndef PARLEY_SPI_H
 #define PARLEY_SPI_H

@@ -300,6 +300,8 @@ mend_of_refusal(const Config *config)
 				  "# then the same in a file, and passfile=FILE in the setting `database`"},
 		{"3D000", "CREATE DATABASE chat;"},
 		{"42501", "GRANT CONNECT ON DATABASE chat TO parley_pushd;"},
+		{"08P01",
+		 "host=… port=5432   # in the setting `database`: the server itself, not a pooler"},
 		{"53300", "ALTER SYSTEM SET max_connections = 200; -- then restart the server"},
 	};
 	char sqlstate[SQLSTATE_SIZE];

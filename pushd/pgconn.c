@@ -351,10 +351,37 @@ begin_attempt(PgConn *conn)
 	watch_socket(conn, UV_WRITABLE);
 }
 
+/*
+ * A pooler such as PgBouncer refuses `options`, or drops what it carries; then TimeZone, which servers
+ * report, is not what was asked for.
+ */
+#define POOLER "a connection pooler answers, and parley-pushd needs the server itself"
+
+static const char *
+why_refused(const PgConn *conn)
+{
+	const char *text = PQerrorMessage(conn->pq);
+
+	return strstr(text, "unsupported startup parameter") ? POOLER : text;
+}
+
+static bool
+has_settings(const PgConn *conn)
+{
+	const char *zone = PQparameterStatus(conn->pq, "TimeZone");
+
+	return zone && strcmp(zone, "UTC") == 0;
+}
+
 static void
 finish_connecting(PgConn *conn)
 {
 	timer_cancel(&conn->timer);
+	if (!has_settings(conn))
+	{
+		lose(conn, POOLER);
+		return;
+	}
 	if (PQsetnonblocking(conn->pq, 1) != 0)
 	{
 		lose(conn, PQerrorMessage(conn->pq));
@@ -385,7 +412,7 @@ continue_connecting(PgConn *conn)
 			finish_connecting(conn);
 			break;
 		default:
-			lose(conn, PQerrorMessage(conn->pq));
+			lose(conn, why_refused(conn));
 			break;
 	}
 }

@@ -85,5 +85,5 @@ make_database()
 	in_database chat "DO \$\$ BEGIN
 		IF to_regrole('parley_pushd') IS NULL THEN
 			CREATE ROLE parley_pushd LOGIN REPLICATION IN ROLE chat_gateway;
-		END IF; END \$\$"
+		END IF; END \$\$" "ALTER ROLE parley_pushd SET log_parameter_max_length = 0"
 }

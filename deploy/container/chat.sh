@@ -16,4 +16,5 @@ ALTER SYSTEM SET output_plugin_libraries = :plugins;
 \endif
 CREATE EXTENSION pg_parley;
 CREATE ROLE parley_pushd LOGIN REPLICATION PASSWORD :'password' IN ROLE chat_gateway;
+ALTER ROLE parley_pushd SET log_parameter_max_length = 0;
 SQL

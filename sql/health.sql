@@ -33,3 +33,11 @@ ROLLBACK;
 SET ROLE chat_user;
 SELECT * FROM chat.health();
 SELECT * FROM chat.settings();
+
+-- secrets are parameters, which a server that logs statements writes down, unless the role says otherwise
+RESET ROLE;
+SET log_min_duration_statement = '1min';
+SELECT replace(problem, session_user, '(role)') AS problem, replace(remedy, session_user, '(role)') AS remedy
+	FROM chat.health() WHERE "check" = 'logged_parameters';
+SET log_parameter_max_length = 0;
+SELECT ok FROM chat.health() WHERE "check" = 'logged_parameters';

@@ -165,6 +165,13 @@ static Check checks[] = {
 		 "AND (current_setting('pg_parley.retention') <> '0' "
 		 "OR current_setting('pg_parley.archive_after') <> '0' "
 		 "OR EXISTS (SELECT FROM chat.retention))"},
+	{"search",
+	 .query.sql =
+		 "SELECT format('%s messages of conversation %s could not be indexed, such as %s: %s', "
+		 "count(*), conversation_id, min(seq), (array_agg(reason ORDER BY seq))[1]), "
+		 "format('DELETE FROM chat.search_state WHERE conversation_id = %s; -- tries again', "
+		 "conversation_id) FROM chat.search_skipped GROUP BY conversation_id "
+		 "ORDER BY conversation_id LIMIT 10"},
 	{"attachments",
 	 .query.sql = "SELECT format('%s attachments were never sent, the oldest for %s', count(*), "
 				  "date_trunc('second', clock_timestamp() - min(created_at))), "

@@ -264,9 +264,11 @@ AddTerm(Parser *parser, const Token *token)
 	char *before = parser->free;
 	const char *term = Keep(parser, token->begin, token->end);
 
-	if (*term == '\0' || strcmp(term, "-") == 0 ||
-		query->term_count + query->excluded_count == QUERY_MAX_TERMS)
+	bool is_empty = *term == '\0' || strcmp(term, "-") == 0;
+
+	if (is_empty || query->term_count + query->excluded_count == QUERY_MAX_TERMS)
 	{
+		query->is_cut |= !is_empty;
 		parser->free = before;
 		return;
 	}

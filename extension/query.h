@@ -20,8 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define QUERY_MAX_LENGTH 1000 /* bytes; the caller cuts what is longer */
-#define QUERY_MAX_TERMS 32	  /* what comes after them is left out */
+#define QUERY_MAX_LENGTH 1000 /* bytes; the caller refuses what is longer */
+#define QUERY_MAX_TERMS 32	  /* what comes after them is left out: is_cut */
 
 /*
  * Enough for all strings of a SearchQuery: its words are the text with at most an `or`, a
@@ -57,6 +57,7 @@ typedef struct SearchQuery
 	int term_count;
 	const char *excluded[QUERY_MAX_TERMS]; /* with a minus */
 	int excluded_count;
+	bool is_cut;	   /* there were more terms */
 	bool alternatives; /* there is an "or" between terms */
 	const char *from;  /* NULL: not given */
 	const char *in;	   /* NULL: not given */

@@ -23,8 +23,6 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 #include "account.h"
@@ -40,6 +38,7 @@
 #include "result.h"
 #include "search_text.h"
 #include "spi.h"
+#include "zone.h"
 
 #define MAX_RESULTS 100
 
@@ -204,6 +203,7 @@ typedef struct Search
 	NullableDatum before;
 	bool newest_first;
 	NullableDatum page; /* bigint[4] */
+	const char *zone;	/* of the days in the query; NULL: the session's */
 	int limit;
 	ArrayType *grams; /* NULL: the terms can't be found as parts */
 	NullableDatum patterns;
@@ -265,15 +265,13 @@ LimitConversations(Search *search, const char *name)
 }
 
 static void
-LimitTime(NullableDatum *limit, QueryDate day, bool latest)
+LimitTime(NullableDatum *limit, const char *zone, QueryDate day, bool latest)
 {
-	DateADT date;
 	TimestampTz moment;
 
 	if (day.year == 0)
 		return;
-	date = date2j(day.year, day.month, day.day) - POSTGRES_EPOCH_JDATE;
-	moment = DatumGetTimestampTz(DirectFunctionCall1(date_timestamptz, DateADTGetDatum(date)));
+	moment = ZoneDay(zone, day.year, day.month, day.day);
 	if (limit->isnull || (DatumGetTimestampTz(limit->value) < moment) == latest)
 		*limit = SpiDatum(TimestampTzGetDatum(moment), false);
 }
@@ -337,12 +335,16 @@ ReadPage(const char *page)
 static void
 ReadQuery(Search *search, char *text)
 {
-	ClipText(text, QUERY_MAX_LENGTH);
-	QueryParse(&search->query, text, palloc(QUERY_BUFFER_SIZE));
+	if (strlen(text) <= QUERY_MAX_LENGTH)
+		QueryParse(&search->query, text, palloc(QUERY_BUFFER_SIZE));
+	if (strlen(text) > QUERY_MAX_LENGTH || search->query.is_cut)
+		ereport(ERROR, (ParleyErrcode(PARLEY_ERROR_INVALID_ARGUMENT),
+						errmsg("the query is longer than %d bytes or %d terms", QUERY_MAX_LENGTH,
+							   QUERY_MAX_TERMS)));
 	LimitSender(search, search->query.from);
 	LimitConversations(search, search->query.in);
-	LimitTime(&search->after, search->query.after, true);
-	LimitTime(&search->before, search->query.before, false);
+	LimitTime(&search->after, search->zone, search->query.after, true);
+	LimitTime(&search->before, search->zone, search->query.before, false);
 	ReadTerms(search);
 }
 
@@ -358,6 +360,7 @@ GetSearch(FunctionCallInfo fcinfo)
 		.limit = CheckLimit(PG_ARGISNULL(5) ? MAX_RESULTS : PG_GETARG_INT32(5), MAX_RESULTS),
 		.newest_first = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6),
 		.page = ReadPage(ArgumentText(fcinfo, 7)),
+		.zone = ArgumentText(fcinfo, 8),
 	};
 
 	if (!PG_ARGISNULL(1))
@@ -367,6 +370,7 @@ GetSearch(FunctionCallInfo fcinfo)
 		ConversationRequireMember(DatumGetInt64(conversation), search.caller);
 		search.conversations = SpiArray(&conversation, 1, INT8OID);
 	}
+	ZoneCheck(search.zone);
 	LimitSender(&search, ArgumentText(fcinfo, 2));
 	ReadQuery(&search, ArgumentRequireText(fcinfo, 0, "query"));
 	return search;

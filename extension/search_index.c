@@ -19,12 +19,15 @@
 
 #include "search_index.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type_d.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "argument.h"
 #include "gram.h"
@@ -138,7 +141,7 @@ static SpiQuery restart_state = {
  * One statement, so one snapshot: numbers and versions are given out in the order of
  * commits, and all up to the counter's are in it.  A change of a message that is not
  * indexed yet is left out: it will be indexed as it is.  A cut leaves the rest behind
- * the position.
+ * the position.  $2 new ones at most, and $3 changed ones; 0: that position stays.
  */
 static SpiQuery index_conversation = {
 	.sql = "WITH w AS (SELECT * FROM chat.search_scope WHERE conversation_id = $1), "
@@ -150,8 +153,8 @@ static SpiQuery index_conversation = {
 		   "ORDER BY seq LIMIT $2), "
 		   "changed AS ((SELECT m.* FROM w JOIN chat.message m "
 		   "ON m.conversation_id = $1 AND m.ver > w.ver AND m.seq <= w.seq "
-		   "ORDER BY m.ver LIMIT $2) UNION ALL SELECT a.* FROM w CROSS JOIN LATERAL "
-		   "chat.archived_changes($1, w.ver, w.seq, $2) a ORDER BY ver LIMIT $2), "
+		   "ORDER BY m.ver LIMIT $3) UNION ALL SELECT a.* FROM w CROSS JOIN LATERAL "
+		   "chat.archived_changes($1, w.ver, w.seq, $3) a ORDER BY ver LIMIT $3), "
 		   "gone AS (DELETE FROM chat.message_search s USING changed c "
 		   "WHERE s.conversation_id = $1 AND s.seq = c.seq AND c.deleted_at IS NOT NULL), "
 		   "indexed AS (INSERT INTO chat.message_search (conversation_id, seq, words, grams) "
@@ -163,11 +166,153 @@ static SpiQuery index_conversation = {
 		   "taken AS (SELECT (SELECT count(*) FROM fresh) AS fresh, "
 		   "(SELECT count(*) FROM changed) AS changed) "
 		   "UPDATE chat.search_state s SET "
-		   "seq = CASE WHEN t.fresh < $2 THEN w.last_seq ELSE (SELECT max(seq) FROM fresh) END, "
-		   "ver = CASE WHEN t.changed < $2 THEN w.last_ver ELSE (SELECT max(ver) FROM changed) END "
+		   "seq = CASE WHEN $2 = 0 THEN s.seq WHEN t.fresh < $2 THEN w.last_seq ELSE (SELECT "
+		   "max(seq) FROM fresh) END, "
+		   "ver = CASE WHEN $3 = 0 THEN s.ver WHEN t.changed < $3 THEN w.last_ver ELSE (SELECT "
+		   "max(ver) FROM changed) END "
 		   "FROM w, taken t WHERE s.conversation_id = $1 RETURNING t.fresh + t.changed",
-	.argtypes = {INT8OID, INT4OID},
+	.argtypes = {INT8OID, INT4OID, INT4OID},
 };
+
+/*
+ * What could not be indexed is passed by, with the reason.  It may lie in a block of the
+ * archive that cannot be read, so that only its number is known.
+ */
+static SpiQuery skip_fresh = {
+	.sql =
+		"WITH next AS (UPDATE chat.search_state s SET seq = coalesce(least("
+		"(SELECT min(m.seq) FROM chat.message m WHERE m.conversation_id = $1 AND m.seq > s.seq), "
+		"(SELECT greatest(min(a.first_seq), s.seq + 1) FROM chat.archive a "
+		"WHERE a.conversation_id = $1 AND a.last_seq > s.seq)), s.seq + 1) "
+		"WHERE s.conversation_id = $1 RETURNING s.conversation_id, s.seq) "
+		"INSERT INTO chat.search_skipped (conversation_id, seq, reason) "
+		"SELECT conversation_id, seq, $2 FROM next ON CONFLICT (conversation_id, seq) "
+		"DO UPDATE SET reason = excluded.reason, skipped_at = excluded.skipped_at",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+/* In the archive its number is not known either: 0. */
+static SpiQuery skip_changed = {
+	.sql = "WITH next AS (UPDATE chat.search_state s SET ver = coalesce(least("
+		   "(SELECT min(m.ver) FROM chat.message m "
+		   "WHERE m.conversation_id = $1 AND m.ver > s.ver AND m.seq <= s.seq), "
+		   "(SELECT greatest(min(a.min_ver), s.ver + 1) FROM chat.archive a "
+		   "WHERE a.conversation_id = $1 AND a.max_ver > s.ver)), s.ver + 1) "
+		   "WHERE s.conversation_id = $1 RETURNING s.conversation_id, s.ver) "
+		   "INSERT INTO chat.search_skipped (conversation_id, seq, reason) "
+		   "SELECT n.conversation_id, coalesce((SELECT m.seq FROM chat.message m "
+		   "WHERE m.conversation_id = n.conversation_id AND m.ver = n.ver), 0), $2 "
+		   "FROM next n ON CONFLICT (conversation_id, seq) "
+		   "DO UPDATE SET reason = excluded.reason, skipped_at = excluded.skipped_at",
+	.argtypes = {INT8OID, TEXTOID},
+};
+
+/* A conversation that is indexed from its begin tries all of them again. */
+static SpiQuery forget_skipped = {
+	.sql = "DELETE FROM chat.search_skipped k USING chat.search_state s "
+		   "WHERE k.conversation_id = $1 AND s.conversation_id = $1 AND s.seq = 0 AND s.ver = 0",
+	.argtypes = {INT8OID},
+};
+
+/*
+ * Whether an error may come from what is indexed: not a cancelled statement, a conflict of
+ * transactions, a lock, or a lack of memory or disk, which the next run may not meet.
+ */
+static bool
+IsOfContent(int sqlerrcode)
+{
+	static const int others[] = {
+		ERRCODE_OPERATOR_INTERVENTION,	   ERRCODE_TRANSACTION_ROLLBACK,
+		ERRCODE_INSUFFICIENT_RESOURCES,	   ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+		ERRCODE_INVALID_TRANSACTION_STATE,
+	};
+
+	for (int i = 0; i < (int) lengthof(others); i++)
+	{
+		if (ERRCODE_TO_CATEGORY(sqlerrcode) == others[i])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * One step in a subtransaction, as PL/pgSQL runs a block with EXCEPTION (pl_exec.c).  Returns
+ * how many messages were taken, or -1 and why none could be, palloc'd.
+ */
+static int64
+TryStep(int64 conversation_id, int fresh, int changed, char **problem)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int64 taken = -1;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		SpiRun(&index_conversation,
+			   SpiArgs(SpiInt64(conversation_id), SpiInt32(fresh), SpiInt32(changed)));
+		taken = SpiGetInt64(0, 1);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (!IsOfContent(error->sqlerrcode))
+			ReThrowError(error);
+		*problem = psprintf("%s: %s", unpack_sql_state(error->sqlerrcode), error->message);
+	}
+	PG_END_TRY();
+	return taken;
+}
+
+/* The next message, or the next change, is the one that cannot be indexed. */
+static void
+Skip(int64 conversation_id, const char *problem)
+{
+	char *of_fresh;
+	bool fresh = TryStep(conversation_id, 1, 0, &of_fresh) < 0;
+
+	SpiRun(fresh ? &skip_fresh : &skip_changed,
+		   SpiArgs(SpiInt64(conversation_id), SpiText(problem)));
+}
+
+/* How often one run tries anew where something cannot be indexed. */
+#define MAX_STEPS 100
+
+/*
+ * Claimed.  After a failure half as many are tried, down to one: that is passed by.  So a message
+ * that cannot be indexed keeps nobody else's from it.
+ */
+static int64
+IndexClaimed(int64 conversation_id, int max)
+{
+	int64 total = 0;
+	int count = max;
+
+	for (int step = 0; step < MAX_STEPS && total < max; step++)
+	{
+		char *problem;
+		int64 taken = TryStep(conversation_id, count, count, &problem);
+
+		if (taken < 0 && count == 1)
+			Skip(conversation_id, problem);
+		if (taken >= 0 && taken < count)
+			return total + taken;
+		total += taken >= 0 ? taken : count == 1;
+		count = taken >= 0 ? count : count == 1 ? Max(max - total, 1) : count / 2;
+	}
+	return total;
+}
 
 /* Inside SpiBegin().  How many messages were taken; 0 also if another job is at it. */
 static int64
@@ -179,8 +324,8 @@ IndexConversation(int64 conversation_id, int max)
 	if (SpiRun(&claim_state, id) == 0)
 		return 0;
 	SpiRun(&restart_state, id);
-	SpiRun(&index_conversation, SpiArgs(SpiInt64(conversation_id), SpiInt32(max)));
-	return SpiGetInt64(0, 1);
+	SpiRun(&forget_skipped, id);
+	return IndexClaimed(conversation_id, max);
 }
 
 Datum

@@ -285,11 +285,11 @@ static const Route routes[] = {
 	  " coalesce(json_agg(f.message ORDER BY (f.message).seq), '[]'),"
 	  " 'has_more', count(*) >= least($5, 100)),"
 	  " CASE WHEN count(*) >= least($5, 100) THEN 'page=' || " LAST("f.next_page") " END"
-	  " FROM chat.search($6, $1, NULL, NULL, NULL, least($5, 100), true, $7) f"
-	  " WHERE $6::text IS NOT NULL HAVING $6::text IS NOT NULL) page", 7},
+	  " FROM chat.search($6, $1, NULL, NULL, NULL, least($5, 100), true, $7, $8) f"
+	  " WHERE $6::text IS NOT NULL HAVING $6::text IS NOT NULL) page", 8},
 	 {PATH_ID("id"), MAY_QUERY("before", TYPE_INT64), MAY_QUERY("after", TYPE_INT64),
 	  MAY_QUERY("around", TYPE_INT64), QUERY_LIMIT("50", 200), MAY_QUERY("search", TYPE_TEXT),
-	  MAY_QUERY("page", TYPE_TEXT)}, NULL},
+	  MAY_QUERY("page", TYPE_TEXT), MAY_QUERY("tz", TYPE_TEXT)}, NULL},
 	{METHOD_POST, "/api/v1/conversations/{id}/messages", LOGIN, RATE_SEND, CACHE_NEVER, 201, ANSWER_MADE, "message",
 	 "Send a message; 200: this client_id was sent already",
 	 {"send",
@@ -380,12 +380,13 @@ static const Route routes[] = {
 	{METHOD_GET, "/api/v1/search", LOGIN, RATE_SEARCH, CACHE_NEVER, 200, ANSWER_LIST, "[hit]",
 	 "Find messages",
 	 {"search",
-	  LIST_OF("chat.search($1, $2, $3, $4, $5, $6, $7, $8)", "$6",
-			  "'page=' || " LAST("r.next_page")), 8},
+	  LIST_OF("chat.search($1, $2, $3, $4, $5, $6, $7, $8, $9)", "$6",
+			  "'page=' || " LAST("r.next_page")), 9},
 	 {QUERY("q", TYPE_TEXT), MAY_QUERY("conversation_id", TYPE_INT64),
 	  MAY_QUERY("from", TYPE_TEXT), MAY_QUERY("before", TYPE_TIME),
 	  MAY_QUERY("after", TYPE_TIME), QUERY_LIMIT("20", 100),
-	  {"newest_first", FROM_QUERY, TYPE_BOOL, false, "false", 0}, MAY_QUERY("page", TYPE_TEXT)},
+	  {"newest_first", FROM_QUERY, TYPE_BOOL, false, "false", 0}, MAY_QUERY("page", TYPE_TEXT),
+	  MAY_QUERY("tz", TYPE_TEXT)},
 	 NULL},
 	{METHOD_GET, "/api/v1/search/conversations", LOGIN, RATE_SEARCH, CACHE_NEVER, 200, ANSWER_JSON, "[found_conversation]",
 	 "Find conversations by a part of their name",

@@ -92,8 +92,9 @@ SELECT count(*) FROM chat.search('cat', before => now() + interval '1 day', afte
 SELECT count(*) FROM chat.search('cat before:2999-01-01', before => '2020-01-01');
 SELECT pg_temp.refusal('SELECT chat.search(NULL)');
 SELECT pg_temp.refusal($$SELECT chat.search('cat', max_results => 0)$$);
-SELECT count(*) FROM chat.search(repeat('cat ', 10000));
-SELECT count(*) FROM chat.search(repeat('-"x" or ', 10000));
+SELECT pg_temp.refusal($$SELECT chat.search(repeat('cat ', 33))$$), pg_temp.refusal($$SELECT chat.search(repeat('cat ', 10000))$$);
+SELECT count(*) FROM chat.search(repeat('cat ', 32));
+SELECT count(*) FROM chat.search(repeat('-"x" or ', 32));
 COMMIT;
 SELECT pg_temp.refusal($$SELECT chat.search('cat')$$);
 

@@ -20,6 +20,16 @@ CREATE TABLE chat.search_state (
 COMMENT ON TABLE chat.search_state IS
 	'How far a conversation is indexed: every message up to seq, with every change up to ver, in that language';
 
+CREATE TABLE chat.search_skipped (
+	conversation_id bigint NOT NULL REFERENCES chat.conversation (id),
+	seq             bigint NOT NULL,
+	reason          text NOT NULL,
+	skipped_at      timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (conversation_id, seq)
+);
+COMMENT ON TABLE chat.search_skipped IS
+	'Messages that could not be indexed, and why: search does not find them. Deleting the search_state of the conversation has all of it indexed anew';
+
 -- No foreign key to message: a row without one is never shown, and the job would pay.
 CREATE TABLE chat.message_search (
 	conversation_id bigint NOT NULL,
@@ -105,13 +115,14 @@ COMMENT ON VIEW chat.search_scope IS
 CREATE FUNCTION chat.search(query text, conversation_id bigint DEFAULT NULL,
 							"from" text DEFAULT NULL, before timestamptz DEFAULT NULL,
 							after timestamptz DEFAULT NULL, max_results int DEFAULT 20,
-							newest_first boolean DEFAULT false, page text DEFAULT NULL)
+							newest_first boolean DEFAULT false, page text DEFAULT NULL,
+							tz text DEFAULT NULL)
 	RETURNS TABLE (message chat.message_info, rank real, snippet text, next_page text)
 	AS 'MODULE_PATHNAME', 'chat_search'
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_min_messages = error;
-COMMENT ON FUNCTION chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text) IS
-	'Messages of the caller''s conversations that match: words, "phrases", -without, or, from: in: before: after: has:. The best first, or the newest; page: the next_page of the last row so far. The snippet is HTML, the hits in <mark>';
+COMMENT ON FUNCTION chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text, text) IS
+	'Messages of the caller''s conversations that match: words, "phrases", -without, or, from: in: before: after: has:. The best first, or the newest; page: the next_page of the last row so far. tz: the zone of the days. The snippet is HTML, the hits in <mark>';
 
 CREATE FUNCTION chat.search_conversations(query text, max_results int DEFAULT 20)
 	RETURNS TABLE (id bigint, is_group boolean, name text, is_public boolean, joined boolean,
@@ -149,12 +160,12 @@ CREATE TRIGGER forget_words AFTER UPDATE OF content, deleted_at ON chat.message
 REVOKE ALL ON FUNCTION
 	chat.search_grams(text), chat.search_fold(text), chat.search_words(regconfig, text, bigint),
 	chat.search_query(regconfig, text), chat.search_snippet(text, regconfig, tsquery, text[]),
-	chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text),
+	chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text, text),
 	chat.search_conversations(text, int), chat.set_language(bigint, text),
 	chat.index_messages(int), chat.forget_words()
 	FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-	chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text),
+	chat.search(text, bigint, text, timestamptz, timestamptz, int, boolean, text, text),
 	chat.search_conversations(text, int), chat.set_language(bigint, text)
 	TO chat_user;
 GRANT EXECUTE ON FUNCTION chat.index_messages(int) TO chat_gateway, chat_admin;

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
@@ -29,6 +30,11 @@
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"
 #include "varatt.h"
+#endif
+
+/* PostgreSQL 15 brought this name for the function that reads an int64, whatever type that is. */
+#if PG_VERSION_NUM < 150000
+#define strtoi64(text, end, base) ((int64) strtoll(text, end, base))
 #endif
 
 /* PostgreSQL 15 added the argument that says the transaction was skipped. */

@@ -93,7 +93,7 @@ users|IST|Istanbul
 users|stan|Istanbul
 users|STAN|Istanbul
 users|KI|Kim
-users|ïvan|zoe
+users|ïvan|zoe ivan
 users|νικος|zoe
 named|everybody
 named|ivan

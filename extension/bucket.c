@@ -16,6 +16,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
@@ -26,6 +27,7 @@
 #define SETS 32768		/* 4 MB */
 #define PLACES 5		/* of a set: with the lock, two cache lines */
 #define SWEEP_EVERY 500 /* new rows of the table */
+#define BUCKET_KIND 5	/* of lock; block.c has 4 */
 
 typedef struct Place
 {
@@ -127,8 +129,18 @@ ApplyInMemory(uint64 key, BucketStep step, const void *rule, TimestampTz now)
 
 /* ---- the table ---------------------------------------------------------- */
 
+/*
+ * A transaction that counts has the key locked until it ends: with an advisory lock, of a kind that
+ * SQL cannot take (hashslot.c), for a row that was inserted and not committed can't be tried.
+ * A row that is locked all the same is being swept, by a transaction that may stay open.
+ */
 static SpiQuery find_bucket = {
-	.sql = "SELECT forget_at, count FROM chat.rate_bucket WHERE key = $1 FOR UPDATE",
+	.sql = "SELECT forget_at, count FROM chat.rate_bucket WHERE key = $1 FOR UPDATE SKIP LOCKED",
+	.argtypes = {INT8OID},
+};
+
+static SpiQuery find_swept = {
+	.sql = "SELECT FROM chat.rate_bucket WHERE key = $1",
 	.argtypes = {INT8OID},
 };
 
@@ -156,25 +168,42 @@ TableIsWritable(void)
 	return !XactReadOnly && !RecoveryInProgress() && !IsInParallelMode();
 }
 
-/* Locks the row, and makes it first if need be. */
-static Bucket
-LockBucket(uint64 key, TimestampTz now)
+static bool
+LockKey(uint64 key, bool wait)
 {
-	Bucket bucket = {0};
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, BUCKET_KIND);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/* Makes the row of a locked key; false where there is one, which is being swept. */
+static bool
+MakeBucket(uint64 key, TimestampTz now)
+{
+	if (SpiRun(&find_swept, SpiArgs(SpiInt64((int64) key))) > 0)
+		return false;
+	SpiRun(&insert_bucket, SpiArgs(SpiInt64((int64) key)));
+	if ((key ^ (uint64) now) % SWEEP_EVERY == 0)
+		SpiRun(&sweep_buckets, SpiArgs(SpiInt64((int64) key)));
+	return true;
+}
+
+/* Finds the row of a locked key, or makes it; false: what the step changes can't be kept. */
+static bool
+FindBucket(uint64 key, TimestampTz now, Bucket *bucket)
+{
 	bool isnull;
 
-	while (SpiRun(&find_bucket, SpiArgs(SpiInt64((int64) key))) == 0)
-	{
-		if (SpiRun(&insert_bucket, SpiArgs(SpiInt64((int64) key))) > 0 &&
-			(key ^ (uint64) now) % SWEEP_EVERY == 0)
-			SpiRun(&sweep_buckets, SpiArgs(SpiInt64((int64) key)));
-	}
+	*bucket = (Bucket){0};
+	if (SpiRun(&find_bucket, SpiArgs(SpiInt64((int64) key))) == 0)
+		return MakeBucket(key, now);
 	if (DatumGetTimestampTz(SpiGetDatum(0, 1, &isnull)) > now)
 	{
-		bucket.forget_at = DatumGetTimestampTz(SpiGetDatum(0, 1, &isnull));
-		bucket.count = SpiGetInt64(0, 2);
+		bucket->forget_at = DatumGetTimestampTz(SpiGetDatum(0, 1, &isnull));
+		bucket->count = SpiGetInt64(0, 2);
 	}
-	return bucket;
+	return true;
 }
 
 static int64
@@ -182,12 +211,14 @@ ApplyInTable(uint64 key, BucketStep step, const void *rule, TimestampTz now)
 {
 	Bucket before;
 	Bucket bucket;
+	bool kept;
 	int64 answer;
 
 	SpiBegin();
-	bucket = before = LockBucket(key, now);
+	kept = FindBucket(key, now, &before);
+	bucket = before;
 	answer = step(&bucket, rule, now);
-	if (bucket.forget_at != before.forget_at || bucket.count != before.count)
+	if (kept && (bucket.forget_at != before.forget_at || bucket.count != before.count))
 		SpiRun(&update_bucket, SpiArgs(SpiInt64((int64) key),
 									   SpiDatum(TimestampTzGetDatum(bucket.forget_at), false),
 									   SpiInt64(bucket.count)));
@@ -197,8 +228,8 @@ ApplyInTable(uint64 key, BucketStep step, const void *rule, TimestampTz now)
 
 /* ---- either ------------------------------------------------------------- */
 
-int64
-BucketApply(const void *key, Size size, BucketStep step, const void *rule)
+static int64
+Apply(const void *key, Size size, BucketStep step, const void *rule, bool wait)
 {
 	uint64 seed = hash_combine64(shared ? shared->seed : 0, MyDatabaseId);
 	uint64 hash = hash_bytes_extended(key, (int) size, seed);
@@ -206,5 +237,19 @@ BucketApply(const void *key, Size size, BucketStep step, const void *rule)
 
 	if (shared)
 		return ApplyInMemory(hash, step, rule, now);
-	return TableIsWritable() ? ApplyInTable(hash, step, rule, now) : 0;
+	if (!TableIsWritable())
+		return 0;
+	return LockKey(hash, wait) ? ApplyInTable(hash, step, rule, now) : BUCKET_BUSY;
+}
+
+int64
+BucketApply(const void *key, Size size, BucketStep step, const void *rule)
+{
+	return Apply(key, size, step, rule, true);
+}
+
+int64
+BucketTry(const void *key, Size size, BucketStep step, const void *rule)
+{
+	return Apply(key, size, step, rule, false);
 }

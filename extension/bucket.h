@@ -6,7 +6,8 @@
  *
  *	  In shared memory a count stays whatever becomes of the transaction.  There is
  *	  room for 160,000 of them; where it runs out, one that is forgotten soon goes.  In the table a count belongs to the transaction: an error takes it back,
- *	  and who counts under the same key waits for the commit.  Where nothing can be
+ *	  and a transaction that counts under the same key waits for its end, or does not
+ *	  count at all (BucketTry).  Where nothing can be
  *	  written (a standby, a read-only transaction) nothing is counted there.
  */
 #ifndef PARLEY_BUCKET_H
@@ -37,5 +38,10 @@ extern void BucketInit(void);
  * Keys are of the current database.
  */
 extern int64 BucketApply(const void *key, Size size, BucketStep step, const void *rule);
+
+/* The same, but waits for nobody: BUCKET_BUSY where another transaction has the bucket. */
+extern int64 BucketTry(const void *key, Size size, BucketStep step, const void *rule);
+
+#define BUCKET_BUSY (-1) /* no step says that */
 
 #endif /* PARLEY_BUCKET_H */

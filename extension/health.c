@@ -120,6 +120,20 @@ static Check checks[] = {
 		 "format('SELECT pg_terminate_backend(%s);', pid) FROM pg_stat_activity "
 		 "WHERE backend_xid IS NOT NULL AND backend_type = 'client backend' "
 		 "AND xact_start < clock_timestamp() - interval '5 minutes'"},
+	{"old_snapshot",
+	 .query.sql =
+		 "SELECT format('process %s sees the database as it was %s transactions ago: dead rows "
+		 "cannot be removed, and every message sent or read takes longer', pid, "
+		 "age(backend_xmin)), format('SELECT pg_terminate_backend(%s);', pid) "
+		 "FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND datname = current_database() "
+		 "AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
+		 "AND (age(backend_xmin) > 10000 OR xact_start < clock_timestamp() - interval '5 minutes')"
+		 " UNION ALL "
+		 "SELECT format('transaction %L has been prepared, but not finished, for %s transactions: "
+		 "dead rows cannot be removed, and every message sent or read takes longer', gid, "
+		 "age(transaction)), format('ROLLBACK PREPARED %L; -- or COMMIT PREPARED', gid) "
+		 "FROM pg_prepared_xacts WHERE database = current_database() AND (age(transaction) > 10000 "
+		 "OR prepared < clock_timestamp() - interval '5 minutes')"},
 	{"durability",
 	 .query.sql = "SELECT name || ' is off: what was sent can be lost in a crash', "
 				  "format(" SET("%s", "on") RELOAD

@@ -48,7 +48,7 @@ chat_send(PG_FUNCTION_ARGS)
 
 	if (send.content == NULL && send.attachments)
 		send.content = "";
-	PostThrottle(&send, 1);
+	PostThrottle(&send, 1, true);
 	PostAll(&send, 1);
 	PostRaiseRefusal(&send);
 
@@ -151,7 +151,7 @@ chat_send_batch(PG_FUNCTION_ARGS)
 
 	if (!PG_GETARG_BOOL(5))
 		PostRefuseBusy(sends, count);
-	PostThrottle(sends, count);
+	PostThrottle(sends, count, PG_GETARG_BOOL(5));
 	PostAll(sends, count);
 	for (int i = 0; i < count; i++)
 		PutResult(store, description, i + 1, &sends[i]);

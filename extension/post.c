@@ -15,6 +15,7 @@
 #include "archive.h"
 #include "archive_key.h"
 #include "attachment.h"
+#include "bucket.h"
 #include "content.h"
 #include "conversation.h"
 #include "counter.h"
@@ -191,7 +192,7 @@ RefuseIfBusy(Send **sends, int count)
 
 /*
  * One account's sends take their turn in the order of accounts, for the same reason as
- * the conversations: without shared memory, a bucket is a locked row (bucket.h).
+ * the conversations: without shared memory, a bucket is locked until the commit (bucket.h).
  */
 static int
 CompareSenders(const void *a, const void *b)
@@ -204,8 +205,23 @@ CompareSenders(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static void
+Throttle(Send *send, bool wait)
+{
+	int wait_s = wait ? RateLimitTake(RATE_SEND, send->sender_id)
+					  : RateLimitTakeNow(RATE_SEND, send->sender_id);
+
+	if (wait_s == BUCKET_BUSY)
+		send->refusal = PARLEY_ERROR_CONVERSATION_BUSY;
+	else if (wait_s > 0)
+	{
+		send->refusal = PARLEY_ERROR_THROTTLED;
+		send->wait_s = wait_s;
+	}
+}
+
 void
-PostThrottle(Send *sends, int count)
+PostThrottle(Send *sends, int count, bool wait)
 {
 	Send **sorted = palloc(count * sizeof(Send *));
 
@@ -214,11 +230,8 @@ PostThrottle(Send *sends, int count)
 	qsort(sorted, count, sizeof(Send *), CompareSenders);
 	for (int i = 0; i < count; i++)
 	{
-		if (sorted[i]->refusal != SEND_OK)
-			continue;
-		sorted[i]->wait_s = RateLimitTake(RATE_SEND, sorted[i]->sender_id);
-		if (sorted[i]->wait_s > 0)
-			sorted[i]->refusal = PARLEY_ERROR_THROTTLED;
+		if (sorted[i]->refusal == SEND_OK)
+			Throttle(sorted[i], wait);
 	}
 }
 

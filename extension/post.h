@@ -33,8 +33,12 @@ typedef struct Send
 
 #define SEND_OK PARLEY_NO_ERROR /* CONTENT_OK too */
 
-/* Takes a token of each sender's bucket (ratelimit.h); those who have none are refused. */
-extern void PostThrottle(Send *sends, int count);
+/*
+ * Takes a token of each sender's bucket (ratelimit.h); the sends of those that have none are
+ * refused.  Without `wait` those whose bucket another transaction has are refused as
+ * CONVERSATION_BUSY.
+ */
+extern void PostThrottle(Send *sends, int count, bool wait);
 
 /*
  * Refuses those whose conversation another transaction has locked, as

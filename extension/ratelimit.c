@@ -254,9 +254,12 @@ MakeKey(RateAction action, RateScope scope, int64 account_id, Key *key)
 	}
 }
 
-/* Lets the step at the bucket of a scope; 0 where nothing is limited. */
+/* BucketApply or BucketTry. */
+typedef int64 (*BucketWay)(const void *key, Size size, BucketStep step, const void *rule);
+
+/* Applies the step to the bucket of a scope; 0 where nothing is limited. */
 static int64
-Apply(RateAction action, RateScope scope, int64 account_id, BucketStep step)
+ApplyBy(BucketWay apply, RateAction action, RateScope scope, int64 account_id, BucketStep step)
 {
 	RateLimit limit = RateLimitGet(action, scope);
 	Key key;
@@ -265,7 +268,13 @@ Apply(RateAction action, RateScope scope, int64 account_id, BucketStep step)
 		return 0;
 	if (action != RATE_LOGIN_FAILURE)
 		key.limit = limit;
-	return BucketApply(&key, sizeof(key), step, &limit);
+	return apply(&key, sizeof(key), step, &limit);
+}
+
+static int64
+Apply(RateAction action, RateScope scope, int64 account_id, BucketStep step)
+{
+	return ApplyBy(BucketApply, action, scope, account_id, step);
 }
 
 static int
@@ -305,6 +314,22 @@ IsTrusted(int64 account_id)
 
 	return !throttle_trusted && identity && identity->account_id == account_id &&
 		   identity->session_id == 0;
+}
+
+int
+RateLimitTakeNow(RateAction action, int64 account_id)
+{
+	int64 wait = 0;
+
+	if (IsTrusted(account_id))
+		return 0;
+	for (RateScope scope = 0; scope < RATE_SCOPE_COUNT && wait == 0; scope++)
+	{
+		wait = ApplyBy(BucketTry, action, scope, account_id, TakeToken);
+		if (wait == BUCKET_BUSY && scope != RATE_SCOPE_ACCOUNT)
+			wait = 0;
+	}
+	return wait == BUCKET_BUSY ? BUCKET_BUSY : WholeSeconds(wait);
 }
 
 int

@@ -82,7 +82,13 @@ extern void RateLimitInit(void);
  */
 extern int RateLimitTake(RateAction action, int64 account_id);
 
-/* The same, but raises PARLEY_ERROR_THROTTLED where there is to wait. */
+/*
+ * The same, but waits for no transaction: BUCKET_BUSY (bucket.h) where another one has the bucket
+ * of the account.  A bucket that is shared with others and busy is left out.
+ */
+extern int RateLimitTakeNow(RateAction action, int64 account_id);
+
+/* The same as RateLimitTake, but raises PARLEY_ERROR_THROTTLED where there is to wait. */
 extern void RateLimitRequire(RateAction action, int64 account_id);
 extern void RateLimitRaise(int wait_s) pg_attribute_noreturn();
 

@@ -29,10 +29,11 @@
 static SpiQuery insert_block = {
 	.sql =
 		"INSERT INTO chat.archive (conversation_id, first_seq, last_seq, count, min_ver, max_ver, "
-		"min_created_at, max_created_at, format, checksum, senders, threads, data) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		"min_created_at, max_created_at, format, checksum, senders, threads, deleted, data) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 	.argtypes = {INT8OID, INT8OID, INT8OID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID,
-				 TIMESTAMPTZOID, INT2OID, BYTEAOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAOID},
+				 TIMESTAMPTZOID, INT2OID, BYTEAOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+				 BYTEAOID},
 };
 
 static SpiQuery delete_block = {
@@ -73,6 +74,7 @@ typedef struct Summary
 	TimestampTz max_created_at;
 	IdList senders;
 	IdList threads;
+	IdList deleted; /* their numbers */
 } Summary;
 
 static Summary *
@@ -88,6 +90,8 @@ Summarize(const PackMessage *messages, int count)
 		AddId(&summary->senders, m->sender_id);
 		if (m->present & PACK_THREAD)
 			AddId(&summary->threads, m->thread);
+		if (m->present & PACK_DELETED)
+			AddId(&summary->deleted, m->seq);
 		summary->min_created_at = Min(summary->min_created_at, m->created_at);
 		summary->max_created_at = Max(summary->max_created_at, m->created_at);
 		if (!(m->present & PACK_VER))
@@ -135,7 +139,8 @@ InsertBlock(int64 conversation_id, const PackMessage *messages, int count, PackE
 				   SpiDatum(TimestampTzGetDatum(summary->max_created_at), false),
 				   SpiDatum(Int16GetDatum(PACK_FORMAT), false),
 				   SpiDatum(PointerGetDatum(checksum), false), ListDatum(&summary->senders),
-				   ListDatum(&summary->threads), SpiDatum(PointerGetDatum(block), false)));
+				   ListDatum(&summary->threads), ListDatum(&summary->deleted),
+				   SpiDatum(PointerGetDatum(block), false)));
 	pfree(block);
 	pfree(summary);
 }
@@ -325,8 +330,10 @@ static SpiQuery find_next_block = {
 };
 
 /*
- * Of the next rows those that are old enough, and of large ones no more than a step should hold: a first
- * one, and more until they have 4 MB of text.
+ * Of the next rows those that are old enough, and of large ones no more than a step should hold:
+ * a first one, and more until they have 4 MB of text.  The first that is too new ends it: where
+ * the clock was set back, older ones that come after it stay behind it, so that what is archived
+ * remains a beginning of the conversation.
  */
 static SpiQuery take_rows = {
 	.sql =
@@ -336,7 +343,8 @@ static SpiQuery take_rows = {
 		"page), "
 		"next AS (SELECT seq, created_at FROM sized WHERE total - bytes < 4194304), "
 		"taken AS (DELETE FROM chat.message m USING next n WHERE m.conversation_id = $1 "
-		"AND m.seq = n.seq AND n.created_at < $3 RETURNING m.*) "
+		"AND m.seq = n.seq AND n.seq < coalesce((SELECT min(seq) FROM next "
+		"WHERE created_at >= $3), $2) RETURNING m.*) "
 		"SELECT seq, sender_id, reply_to, thread, created_at, edited_at, deleted_at, ver, changed, "
 		"client_id, sender_name, content, reactions::text, attachments::text "
 		"FROM taken ORDER BY seq",

@@ -157,7 +157,7 @@ static SpiQuery list_conversations = {
 
 static SpiQuery show_stats = {
 	.sql = "SELECT count(*), coalesce(sum(k.last_seq - k.purged_seq), 0)::bigint, "
-		   "coalesce(sum(k.last_seq - p.seq), 0)::bigint " MY_CONVERSATIONS
+		   "coalesce(sum(" UNREAD "), 0)::bigint " MY_CONVERSATIONS
 		   "WHERE me.account_id = $1 AND me.state = 'joined'",
 	.argtypes = {INT8OID},
 	.read_only = true,

@@ -72,6 +72,17 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"chat.message o " \
 	"WHERE o.conversation_id = me.conversation_id AND o.sender_id = me.account_id) p "
 
+/*
+ * How many messages of MY_CONVERSATIONS the caller has not read.  Those that were deleted do not
+ * count; an index finds them alone, among the rows and among the archived.
+ */
+#define UNREAD \
+	"k.last_seq - p.seq - CASE WHEN k.last_seq > p.seq THEN (SELECT count(*) FROM chat.message d " \
+	"WHERE d.conversation_id = k.conversation_id AND d.seq > p.seq " \
+	"AND d.deleted_at IS NOT NULL) + (SELECT count(*) FROM chat.archive a, " \
+	"unnest(a.deleted) AS d (seq) WHERE a.conversation_id = k.conversation_id " \
+	"AND a.last_seq > p.seq AND a.deleted IS NOT NULL AND d.seq > p.seq) ELSE 0 END"
+
 /* The position of any member m, by the same rule. */
 #define READ_SEQ \
 	"greatest(m.read_seq, (SELECT max(o.seq) FROM chat.message o " \
@@ -107,7 +118,7 @@ extern Datum ConversationShow(int64 conversation_id, int64 account_id);
 	"WHERE m.conversation_id = c.id AND m.state = 'joined'), " \
 	"(SELECT i FROM chat.message_info i " \
 	"WHERE i.conversation_id = c.id AND i.seq = k.last_seq), " \
-	"k.last_seq, k.last_seq - p.seq, p.seq, " \
+	"k.last_seq, " UNREAD ", p.seq, " \
 	"CASE WHEN k.last_seq > p.seq THEN (SELECT count(DISTINCT n.seq) FROM chat.mention n " \
 	"WHERE n.conversation_id = c.id AND n.account_id IN (0, me.account_id) " \
 	"AND n.seq > p.seq AND " MENTION_COUNTS( \

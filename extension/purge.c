@@ -80,7 +80,7 @@ PurgeUpTo(int64 conversation_id, int64 seq)
 
 /* ---- step by step ------------------------------------------------------- */
 
-/* Times follow the numbers, so the first that is too new ends it. */
+/* In the order of the numbers: the first that is too new ends it, also where the clock was set back. */
 static SpiQuery find_rows = {
 	.sql = "SELECT seq, created_at < $3 FROM chat.message "
 		   "WHERE conversation_id = $1 AND seq < $2 ORDER BY seq LIMIT $4",
@@ -101,7 +101,10 @@ FindLastRow(int64 conversation_id, int64 below, TimestampTz before, int max)
 	return last;
 }
 
-/* How many of a block may go, where what became a row again between them goes along. */
+/*
+ * How many of a block may go.  What became a row again between them goes along, and ends it where
+ * it is too new.
+ */
 static int
 CountOfBlock(int64 conversation_id, const ArchiveBlock *block, TimestampTz before, int max)
 {
@@ -113,8 +116,11 @@ CountOfBlock(int64 conversation_id, const ArchiveBlock *block, TimestampTz befor
 
 	for (; count < block->count && block->messages[count].created_at < before; count++)
 	{
-		while (row < rows && SpiGetInt64(row, 1) < block->messages[count].seq)
-			row++;
+		for (; row < rows && SpiGetInt64(row, 1) < block->messages[count].seq; row++)
+		{
+			if (!SpiGetBool(row, 2))
+				return count;
+		}
 		if (row + count >= max)
 			break;
 	}

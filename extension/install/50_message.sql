@@ -51,6 +51,10 @@ CREATE INDEX message_sender_idx ON chat.message (conversation_id, sender_id, seq
 CREATE INDEX message_thread_idx
 	ON chat.message (conversation_id, thread, seq) WHERE thread IS NOT NULL;
 
+-- Few messages are deleted: what is unread is counted without them.
+CREATE INDEX message_deleted_idx
+	ON chat.message (conversation_id, seq) WHERE deleted_at IS NOT NULL;
+
 CREATE INDEX message_pinned_idx
 	ON chat.message (conversation_id, pinned_at) WHERE pinned_at IS NOT NULL;
 
@@ -180,7 +184,7 @@ CREATE FUNCTION chat.send_batch(sender_ids bigint[], conversation_ids bigint[], 
 	AS 'MODULE_PATHNAME', 'chat_send_batch'
 	LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION chat.send_batch(bigint[], bigint[], text[], uuid[], bigint[], boolean) IS
-	'Many sends of many senders in one commit; a bad one is refused alone, by its stable code in error. Without wait, so are those in a conversation that another transaction holds (conversation_busy)';
+	'Many sends of many senders in one commit; a bad one is refused alone, by its stable code in error. Without wait, so are those in a conversation, or of a sender, that another transaction holds (conversation_busy)';
 
 -- VOLATILE, so that a statement which sends can read back what it sent.
 CREATE FUNCTION chat.message(conversation_id bigint, seq bigint) RETURNS chat.message_info

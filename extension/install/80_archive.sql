@@ -14,6 +14,7 @@ CREATE TABLE chat.archive (
 	checksum        bytea NOT NULL CHECK (octet_length(checksum) = 32),
 	senders         bigint[] NOT NULL,
 	threads         bigint[],
+	deleted         bigint[],
 	data            bytea NOT NULL,
 	PRIMARY KEY (conversation_id, first_seq)
 );
@@ -24,10 +25,15 @@ COMMENT ON COLUMN chat.archive.count IS
 	'Messages in it; those missing between first_seq and last_seq are in chat.message';
 COMMENT ON COLUMN chat.archive.min_ver IS 'Of those that have changed; NULL if none has';
 COMMENT ON COLUMN chat.archive.checksum IS 'sha256(data)';
+COMMENT ON COLUMN chat.archive.deleted IS 'Numbers of the deleted messages in it: they do not count as unread; NULL if none is';
 COMMENT ON COLUMN chat.archive.senders IS 'Who has messages in it';
 COMMENT ON COLUMN chat.archive.threads IS 'Of which threads it has replies; NULL if of none';
 
 CREATE UNIQUE INDEX archive_last_seq_key ON chat.archive (conversation_id, last_seq);
+
+-- Few blocks have deleted messages: what is unread is counted without them.
+CREATE INDEX archive_deleted_idx
+	ON chat.archive (conversation_id, last_seq) WHERE deleted IS NOT NULL;
 
 -- Finds what changed since a version.
 CREATE INDEX archive_ver_idx ON chat.archive (conversation_id, max_ver) WHERE max_ver IS NOT NULL;

@@ -173,7 +173,8 @@ ParamsOf(const SpiQuery *query, const NullableDatum *args)
 
 /*
  * What is planned by value is planned within its execution, so that JIT is off for both.  Such
- * statements only read, and run nothing of other people's.
+ * statements only read, and run nothing of other people's.  They are the ones that search by GIN
+ * indexes, from which gin_fuzzy_search_limit would take some of the matches at random.
  */
 static void
 Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
@@ -183,7 +184,10 @@ Execute(SpiQuery *query, const NullableDatum *args, DestReceiver *dest)
 	int result;
 
 	if (query->by_value)
+	{
 		SetForNow("jit", "off");
+		SetForNow("gin_fuzzy_search_limit", "0");
+	}
 	else if (IsUnplanned(query))
 		MakePlan(query);
 	options.params = ParamsOf(query, args);

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
 
-suites="build layers versions format shell cppcheck unit regress regress_stock isolation tap web browser leftovers"
+suites="build layers versions format shell cppcheck unit regress regress_stock hostile isolation tap web browser leftovers"
 time_limit=900 # seconds, for one suite
 patient_suites="memcheck sanitized soak" # four times as long
 telling_suites="soak"                   # what they say beside their tests is of interest, too
@@ -142,6 +142,23 @@ suite_regress()
 suite_regress_stock()
 {
 	regress regress_stock "$work/stock.conf"
+}
+
+# What a server, a database or a role may be set to changes no result: the SQL tests, and those of
+# delivery, with settings against us.  Left out is what only changes how the tests themselves are
+# read and written.
+suite_hostile()
+{
+	local settings="transform_null_equals=on gin_fuzzy_search_limit=1
+		default_text_search_config=pg_catalog.simple default_transaction_deferrable=on
+		plan_cache_mode=force_custom_plan check_function_bodies=off backslash_quote=off"
+	local status=0
+
+	# shellcheck disable=SC2086 # one word each
+	PGOPTIONS=$(printf ' -c %s' $settings) regress hostile "$work/preloaded.conf" || status=1
+	PARLEY_TEST_HOSTILE=1 tap hostile_tap "$PWD/pushd/parley-pushd" \
+		test/t/{001_rest,002_websocket_auth,003_delivery,010_rest_more,041_frames,042_catchup,044_presence}.pl || status=1
+	return $status
 }
 
 # Every backend under valgrind.  PostgreSQL as it is packaged does not tell valgrind of its memory
@@ -321,7 +338,7 @@ show()
 
 prepare()
 {
-	mkdir -p "$work"/{log,regress,regress_stock,isolation,memcheck,sanitized}
+	mkdir -p "$work"/{log,hostile,regress,regress_stock,isolation,memcheck,sanitized}
 	staged_settings "$stage" >"$work/preloaded.conf"
 	grep -v '^wal_level\|^output_plugin' "$work/preloaded.conf" >"$work/stock.conf"
 	echo "shared_preload_libraries = 'pg_parley'" >>"$work/preloaded.conf"

@@ -13,6 +13,7 @@
 #	 PARLEY_TEST_FEED   where events come from: wal, table, or notify (the tables, woken by
 #	                NOTIFY) (wal)
 #	 PARLEY_TEST_PROCESSES  how many daemons there are; every call goes to another (1)
+#	 PARLEY_TEST_HOSTILE    the role of the daemon has settings against it
 #	 TESTDIR        where clusters and logs lie meanwhile; a temporary folder
 #
 # Nothing here sleeps for a fixed time: whoever waits says for what, and fails with
@@ -143,7 +144,38 @@ sub make_cluster ($self, %settings)
 	$node->safe_psql('postgres', 'CREATE DATABASE chat');
 	$node->safe_psql('chat', 'CREATE EXTENSION pg_parley');
 	$node->safe_psql('chat', 'CREATE ROLE parley_pushd LOGIN REPLICATION IN ROLE chat_gateway');
+	set_against_us($node) if $ENV{PARLEY_TEST_HOSTILE};
 	$self->{node} = $node;
+	return;
+}
+
+# What an administrator may set for a role without a thought of the daemon.
+my %against_us = (
+	TimeZone                            => "'Asia/Kathmandu'",
+	DateStyle                           => "'SQL, DMY'",
+	IntervalStyle                       => "'sql_standard'",
+	bytea_output                        => "'escape'",
+	extra_float_digits                  => '-15',
+	array_nulls                         => 'off',
+	standard_conforming_strings         => 'off',
+	quote_all_identifiers               => 'on',
+	transform_null_equals               => 'on',
+	row_security                        => 'off',
+	gin_fuzzy_search_limit              => '1',
+	default_text_search_config          => "'pg_catalog.simple'",
+	default_transaction_isolation       => "'serializable'",
+	default_transaction_deferrable      => 'on',
+	idle_in_transaction_session_timeout => "'1ms'",
+	idle_session_timeout                => "'200ms'",
+	search_path                         => "''",
+	client_encoding                     => "'LATIN1'",
+	client_min_messages                 => "'debug1'",
+	plan_cache_mode                     => "'force_custom_plan'",
+	xmloption                           => "'document'");
+
+sub set_against_us ($node)
+{
+	$node->safe_psql('chat', join '', map { "ALTER ROLE parley_pushd IN DATABASE chat SET $_ = $against_us{$_};" } sort keys %against_us);
 	return;
 }
 

@@ -21,8 +21,9 @@ built()
 # Everything is built in the clone.
 check_writable()
 {
-	[ -w "$root" ] && [ -w "$root/extension" ] ||
+	if [ ! -w "$root" ] || [ ! -w "$root/extension" ]; then
 		die "$root cannot be written, and everything is built there: clone it to a folder of yours"
+	fi
 }
 
 build_extension()

@@ -75,10 +75,11 @@ package Reader
 
 subtest 'killed while writers go on' => sub {
 	my $total  = 6000;
+	my $pause  = 0.002;    # between two of them, so that they go on after the last kill
 	my $kills  = 3;
 	my $folder = tempdir;
 	my $script = $folder->child('writer.sql')->spurt(
-		"SELECT format('BEGIN; SELECT FROM chat.act_as(%s); SELECT FROM chat.send(%s, %L); COMMIT',
+		"SELECT format('BEGIN; SELECT FROM chat.act_as(%s); SELECT FROM chat.send(%s, %L); COMMIT; SELECT pg_sleep($pause)',
 			@{[$alice->id]}, $team, n) FROM generate_series(1, $total) n\n\\gexec\n");
 	my $writer = IPC::Run::start(
 		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $parley->node->connstr('chat'), '-f', $script ],
@@ -88,7 +89,7 @@ subtest 'killed while writers go on' => sub {
 
 	for my $round (1 .. $kills)
 	{
-		my $enough = $reader->last + $total / 20;
+		my $enough = $reader->last + $total / 60;
 		await(sub { $reader->read; $reader->last >= $enough }, 'some messages');
 		my $before = $reader->last;
 		$killed++ if $writer->pumpable;

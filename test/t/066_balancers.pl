@@ -15,8 +15,8 @@ use Time::HiRes qw(time);
 use Parley;
 use Parley::Raw;
 
-my $heartbeat_s = 1;
-my $silence_s   = 2;    # in place of the 90 s of the examples
+my $heartbeat_s = 4;
+my $silence_s   = 6;    # in place of the 90 s of the examples
 my $host        = 'chat.example';
 my $origin      = "https://$host";
 my $prefix      = '/api/v1';

@@ -69,7 +69,7 @@ in_system()
 
 	shift
 	exec chroot "$system" setpriv --reuid="$user" --regid="$user" --init-groups \
-		env -i "${inside[@]}" "HOME=$(chroot "$system" getent passwd "$user" | cut -d: -f6)" "USER=$user" "$@"
+		env -i --default-signal "${inside[@]}" "HOME=$(chroot "$system" getent passwd "$user" | cut -d: -f6)" "USER=$user" "$@"
 }
 
 # shell USER SCRIPT [ARGUMENT...]: a script of its bash

@@ -37,19 +37,6 @@ typedef struct FoldKindRange
 
 /* ---- characters --------------------------------------------------------- */
 
-/* The character at *text, which moves past it; bytes that are not UTF-8 stand for themselves. */
-static uint32_t
-Decode(const unsigned char **text, const unsigned char *end)
-{
-	uint32_t first = *(*text)++;
-	int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
-	uint32_t character = more ? first & (0x3fu >> more) : first;
-
-	for (; more > 0 && *text < end; more--)
-		character = character << 6 | (*(*text)++ & 0x3f);
-	return character;
-}
-
 int
 FoldEncode(uint32_t c, char *bytes)
 {
@@ -119,7 +106,7 @@ Expand(const char *string, uint32_t *characters)
 	int count = 0;
 
 	while (next < end)
-		characters[count++] = Decode(&next, end);
+		characters[count++] = GramNextCharacter(&next, end);
 	return count;
 }
 
@@ -212,7 +199,7 @@ TakeRest(FoldReader *reader, uint32_t c)
 	while (reader->next < reader->end && *reader->next >= 0x80)
 	{
 		const unsigned char *past = reader->next;
-		uint32_t next = Decode(&past, reader->end);
+		uint32_t next = GramNextCharacter(&past, reader->end);
 		uint32_t composed = Compose(c, next);
 
 		if (composed)
@@ -234,7 +221,7 @@ FoldNext(FoldReader *reader)
 		if (reader->next == reader->end)
 			return 0;
 		reader->begin = (size_t) (reader->next - reader->text);
-		c = Decode(&reader->next, reader->end);
+		c = GramNextCharacter(&reader->next, reader->end);
 		reader->upper = c >= 'A' && c <= 'Z';
 		reader->waiting_next = 0;
 		reader->waiting_count = FoldCharacter(c, reader->waiting);

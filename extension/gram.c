@@ -39,9 +39,8 @@ IsSpace(uint32_t character)
 	return character <= ' ' || character == 0xa0 || character == 0x3000;
 }
 
-/* The character at *text, which moves past it; bytes that are no UTF-8 stand for themselves. */
-static uint32_t
-NextCharacter(const unsigned char **text, const unsigned char *end)
+uint32_t
+GramNextCharacter(const unsigned char **text, const unsigned char *end)
 {
 	uint32_t first = *(*text)++;
 	int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
@@ -101,7 +100,7 @@ GramsOf(int32_t *grams, const char *text, size_t length)
 	{
 		last[0] = last[1];
 		last[1] = last[2];
-		last[2] = NextCharacter(&next, end);
+		last[2] = GramNextCharacter(&next, end);
 		if (IsSpace(last[2]))
 			continue;
 		if (GramIsUnspaced(last[2]))
@@ -124,7 +123,7 @@ GramsUnspaced(const char *text, size_t length)
 
 	while (next < end)
 	{
-		if (GramIsUnspaced(NextCharacter(&next, end)))
+		if (GramIsUnspaced(GramNextCharacter(&next, end)))
 			return true;
 	}
 	return false;

@@ -26,6 +26,9 @@
  */
 extern size_t GramsOf(int32_t *grams, const char *text, size_t length);
 
+/* The character at *text, which moves past it; bytes that are not UTF-8 stand for themselves. */
+extern uint32_t GramNextCharacter(const unsigned char **text, const unsigned char *end);
+
 /* Whether a character is of a script without spaces. */
 extern bool GramIsUnspaced(uint32_t character);
 

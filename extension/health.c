@@ -43,8 +43,10 @@ typedef struct Check
 #define RESTART " || ' -- then restart the server'"
 #define SET(name, value) "'ALTER SYSTEM SET " name " = " value ";'"
 
-/* A list setting with one more library: as ALTER SYSTEM wants it, item by item.  A server may lack the
- * setting: then the value is NULL, here and below. */
+/*
+ * A list setting with one more library: as ALTER SYSTEM wants it, item by item.  A server may lack the
+ * setting: then the value is NULL, here and below.
+ */
 #define ADD_LIBRARY(name) \
 	"'ALTER SYSTEM SET " name \
 	" = ' || coalesce((SELECT string_agg(quote_literal(trim(item)), ', ') " \

@@ -15,8 +15,10 @@
 	"accept-ranges, content-disposition, content-range, etag, link, location, ratelimit, " \
 	"ratelimit-policy, retry-after, x-request-id"
 
-/* An authority without ":443" of https or ":80" of http: clients and proxies may name the port or not
- * (RFC 3986, section 6.2.3). */
+/*
+ * An authority without ":443" of https or ":80" of http: clients and proxies may name the port or not
+ * (RFC 3986, section 6.2.3).
+ */
 static Span
 without_default_port(Span authority, bool is_https)
 {
